@@ -1,0 +1,1 @@
+"""Turns the regression tail of production traces into reviewed evaluation cases."""

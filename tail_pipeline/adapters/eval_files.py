@@ -1,0 +1,314 @@
+"""The files under ``eval/``: configuration, cases and tails, read whole and checked whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from tail_pipeline.adapters.yaml_reader import Document, parse, validated
+from tail_pipeline.domain.agents import Agent, AgentsConfig, cross_check
+from tail_pipeline.domain.cases import CasesFile
+from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
+from tail_pipeline.domain.novelty import EarlierCase, EarlierStatus
+from tail_pipeline.domain.ports import Repository, StoredFile, TailBranch
+from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.tail_file import CASE_ID, TailFile
+from tail_pipeline.domain.trend import Trend, WeekNumbers, judge_trend
+from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
+
+AGENTS_PATH = "eval/agents.yaml"
+DEFAULT_RUBRIC_PATH = "eval/rubric.yaml"
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "agents.schema.json": AgentsConfig,
+    "rubric.schema.json": Rubric,
+    "cases.schema.json": CasesFile,
+    "tail.schema.json": TailFile,
+}
+"""Written beside the files, so that editors check them while people type."""
+
+Record = TypeVar("Record", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class History:
+    """What the repository remembers of one segment before a mining day."""
+
+    cases: list[EarlierCase]
+    weeks: dict[IsoWeek, WeekNumbers]
+
+
+def load_agents(repo_dir: Path) -> AgentsConfig:
+    """``eval/agents.yaml`` of the checkout; raises InvalidFile with all findings at once."""
+    document = parse(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH), AGENTS_PATH)
+    config = validated(document, AgentsConfig)
+    findings = [document.finding(path, message) for path, message in cross_check(config)]
+    if findings:
+        raise InvalidFile(findings)
+    return config
+
+
+def load_configuration(repo_dir: Path) -> AgentsConfig:
+    """``agents.yaml`` and every rubric it leads to; raises InvalidFile with the findings of all of them at once.
+
+    Runs take the rubric from the base branch; the one in the work tree is checked here so that a mistake shows while it is made.
+    """
+    findings: list[Finding] = []
+    config = None
+    try:
+        config = load_agents(repo_dir)
+    except InvalidFile as error:
+        findings.extend(error.findings)
+    agents = config.agents if config else []
+    paths = {agent.rubric_path(segment) for agent in agents for segment in agent.segment_names}
+    for path in sorted(paths or {DEFAULT_RUBRIC_PATH}):
+        try:
+            parse_rubric(read_text(repo_dir / path, path), path)
+        except InvalidFile as error:
+            findings.extend(error.findings)
+    if findings or config is None:
+        raise InvalidFile(findings)
+    return config
+
+
+def load_rubric(repository: Repository, path: str) -> Rubric:
+    """The rubric on the base branch: what is not there does not count."""
+    return parse_rubric(_on_base(repository, path), path)
+
+
+def parse_rubric(text: str, path: str) -> Rubric:
+    return validated(parse(text, path), Rubric)
+
+
+def parse_cases(text: str, path: str) -> CasesFile:
+    """Rows of ``cases.yaml``; also refuses an id that stands twice."""
+    return _with_unique_ids(parse(text, path), CasesFile, lambda _document, _file: [])
+
+
+def parse_tail(text: str, path: str) -> TailFile:
+    """A tail file; also checks its ids, its name, and that every rejection has a reason."""
+    return _with_unique_ids(parse(text, path), TailFile, _tail_findings)
+
+
+def undecided(text: str, path: str) -> list[Finding]:
+    """The cases of a tail file nobody decided on, and promoted ones without an expected output."""
+    document = parse(text, path)
+    findings = []
+    for index, case in enumerate(validated(document, TailFile).cases):
+        if case.status == "proposed":
+            findings.append(document.finding(("cases", index, "status"), "undecided; promote or reject it"))
+        elif case.status == "promoted" and case.expected is None:
+            findings.append(document.finding(("cases", index, "expected"), "promoted without an expected output"))
+    return findings
+
+
+def load_history(repository: Repository, agent: Agent, segment: str | None, before: MiningDay) -> History:
+    """Earlier cases and weekly counts, from ``cases.yaml`` and from tail files of earlier weeks.
+
+    Tail files count wherever they are, on the base branch or on an unmerged branch; cases that this very mining day
+    or a later one brought in do not. Raises InvalidFile when anything cannot be read: a run that forgot its
+    history would file everything again.
+    """
+    findings: list[Finding] = []
+    cases: dict[str, EarlierCase] = {}
+    tails: dict[IsoWeek, TailFile] = {}
+    stored = repository.tail_files(agent.tail_dir_of(segment))
+    for file in sorted(stored, key=lambda one: (one.path, one.branch is None)):
+        try:
+            tail = parse_tail(file.text, _place(file))
+        except InvalidFile as error:
+            findings.extend(error.findings)
+            continue
+        # The base branch comes last and decides; a daily agent's follow-up branch may know more days of the week.
+        known = tails.get(tail.week)
+        if known is None or len(tail.runs or []) >= len(known.runs or []):
+            tails[tail.week] = tail
+        cases |= {case.id: case for case in _earlier_cases(tail, before)}
+    for path in _cases_paths(agent, segment):
+        text = repository.read(path)
+        if text is None:
+            continue
+        try:
+            cases |= {case.id: case for case in _known_cases(parse_cases(text, path), before)}
+        except InvalidFile as error:
+            findings.extend(error.findings)
+    if findings:
+        raise InvalidFile(findings)
+    weeks = {week: numbers_of(tail) for week, tail in tails.items() if week < before.iso_week}
+    return History(list(cases.values()), weeks)
+
+
+def parse_versions(branch: TailBranch, path: str) -> list[TailFile]:
+    """The states a tail file had, oldest first; raises InvalidFile when the newest cannot be read.
+
+    States in between that a reviewer left broken for a while are passed over.
+    """
+    files = []
+    for version in branch.versions[:-1]:
+        try:
+            files.append(parse_tail(version.text, path))
+        except InvalidFile:
+            continue
+    files.extend(parse_tail(version.text, f"{branch.name}:{path}") for version in branch.versions[-1:])
+    return files
+
+
+def trend_of(file: TailFile, history: History, cadence: Cadence) -> Trend:
+    """The trend that ends with this file."""
+    return judge_trend(file.week, history.weeks | {file.week: numbers_of(file)}, cadence)
+
+
+def check_eval_files(repo_dir: Path) -> tuple[list[Finding], list[Finding]]:
+    """Every file under the agents' eval directories of the work tree, as (errors, undecided cases)."""
+    try:
+        config = load_agents(repo_dir)
+    except InvalidFile as error:
+        return error.findings, []
+    errors: list[Finding] = []
+    warnings: list[Finding] = []
+    for path, check, required in sorted(set(_expected_files(repo_dir, config)), key=lambda entry: entry[0]):
+        if not (repo_dir / path).exists():
+            if required:
+                errors.append(Finding(path, 0, "the file is missing"))
+            continue
+        try:
+            text = read_text(repo_dir / path, path)
+            check(text, path)
+            if check is parse_tail:
+                warnings.extend(undecided(text, path))
+        except InvalidFile as error:
+            errors.extend(error.findings)
+    return errors, warnings
+
+
+def write_schemas(eval_dir: Path) -> list[Path]:
+    """Write the JSON schemas of the four kinds of file; returns what was written."""
+    written = []
+    for name, model in SCHEMAS.items():
+        path = eval_dir / name
+        path.write_text(f"{json.dumps(model.model_json_schema(), indent=2, sort_keys=True)}\n", encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def read_text(path: Path, shown: str) -> str:
+    """A UTF-8 file of the work tree; raises InvalidFile when it is missing or not text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InvalidFile([Finding(shown, 0, "the file is missing")]) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InvalidFile([Finding(shown, line, "not UTF-8 text; save the file as UTF-8")]) from error
+
+
+def _on_base(repository: Repository, path: str) -> str:
+    text = repository.read(path)
+    if text is None:
+        raise PermanentError(f"{path} is not on the base branch of {repository.name}; commit it there first")
+    return text
+
+
+def _cases_paths(agent: Agent, segment: str | None) -> list[str]:
+    """The set everybody shares, and the segment's own where segments share a directory."""
+    shared = agent.cases_path(segment)
+    if segment is None or agent.eval_dir_of(segment) != agent.eval_dir:
+        return [shared]
+    return [shared, f"{agent.eval_dir}/cases/{segment}.yaml"]
+
+
+def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str, Callable[[str, str], object], bool]]:
+    for agent in config.agents:
+        for segment in agent.segment_names:
+            yield agent.rubric_path(segment), parse_rubric, True
+            for number, path in enumerate(_cases_paths(agent, segment)):
+                yield path, parse_cases, number == 0
+        for file in (repo_dir / agent.eval_dir).glob("**/tail/**/*.yaml"):
+            yield file.relative_to(repo_dir).as_posix(), parse_tail, False
+
+
+def _with_unique_ids(
+    document: Document, model: type[Record], more: Callable[[Document, Record], Sequence[Finding]]
+) -> Record:
+    findings: list[Finding] = []
+    seen: dict[str, int] = {}
+    rows = document.data.get("cases") if isinstance(document.data, dict) else None
+    for index, row in enumerate(rows if isinstance(rows, list) else []):
+        case_id = row.get("id") if isinstance(row, dict) else None
+        if isinstance(case_id, str):
+            first = seen.setdefault(case_id, document.line_of(("cases", index)))
+            if first != document.line_of(("cases", index)):
+                findings.append(document.finding(("cases", index, "id"), f"stands twice, first in line {first}"))
+    try:
+        record = validated(document, model)
+    except InvalidFile as error:
+        raise InvalidFile([*error.findings, *findings]) from error
+    findings.extend(more(document, record))
+    if findings:
+        raise InvalidFile(findings)
+    return record
+
+
+def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
+    findings = []
+    if not re.fullmatch(r"\d{4}-W\d{2}", file.iso_week):
+        findings.append(document.finding(("iso_week",), f"'{file.iso_week}' is not an ISO week"))
+    elif Path(document.file.partition(":")[2] or document.file).stem != file.iso_week:
+        findings.append(document.finding(("iso_week",), f"is {file.iso_week}, but the file is named otherwise"))
+    for index, case in enumerate(file.cases):
+        match = CASE_ID.fullmatch(case.id)
+        if not match or match[1] != file.iso_week.replace("-", "") or match[2] != file.segment:
+            expected = f"tail-{file.iso_week.replace('-', '')}-{f'{file.segment}-' if file.segment else ''}NNN"
+            findings.append(document.finding(("cases", index, "id"), f"must read {expected}; ids are never changed"))
+        if case.status == "rejected" and not (case.rejection_reason or "").strip():
+            findings.append(document.finding(("cases", index, "rejection_reason"), "a rejected case needs a reason"))
+        if case.status != "rejected" and case.rejection_reason is not None:
+            message = f"given, but the status is {case.status}; set status: rejected or remove the reason"
+            findings.append(document.finding(("cases", index, "rejection_reason"), message))
+    return findings
+
+
+def _place(file: StoredFile) -> str:
+    return f"{file.branch}:{file.path}" if file.branch else file.path
+
+
+def numbers_of(tail: TailFile) -> WeekNumbers:
+    counts = tail.counts
+    return WeekNumbers(
+        week=tail.week,
+        spans=counts.spans,
+        failing=counts.failing,
+        clusters=counts.clusters,
+        new_clusters=counts.new_clusters,
+        max_clusters=counts.max_clusters,
+    )
+
+
+def _earlier_cases(tail: TailFile, before: MiningDay) -> Iterator[EarlierCase]:
+    status = {"promoted": EarlierStatus.KNOWN, "rejected": EarlierStatus.REJECTED, "proposed": EarlierStatus.UNDECIDED}
+    for case in tail.cases:
+        mined = MiningDay.parse(case.run) if case.run else MiningDay(tail.week.monday)
+        if not (tail.week < before.iso_week or (case.run and mined < before)):
+            continue
+        yield EarlierCase(
+            id=case.id,
+            status=status[case.status],
+            texts=(case.input, *case.cluster.paraphrases),
+            span_ids=frozenset(case.cluster.span_ids),
+            weight=case.cluster.weight,
+            rubric_sha=tail.rubric.sha,
+            mined=mined,
+            first_seen=case.cluster.first_seen,
+        )
+
+
+def _known_cases(file: CasesFile, before: MiningDay) -> Iterator[EarlierCase]:
+    for case in file.cases:
+        week = IsoWeek.parse(case.provenance.week[:8]) if case.provenance else None
+        if week is None or week < before.iso_week:
+            yield EarlierCase(id=case.id, status=EarlierStatus.KNOWN, texts=(case.input,))

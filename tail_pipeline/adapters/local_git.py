@@ -1,0 +1,280 @@
+"""A local git repository as the place of review: branches and commits by git, pull request bodies as Markdown files.
+
+Git plumbing only (objects, a private index, compare-and-swap on the reference), so the work tree and the index of
+whoever works in the checkout are never touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tail_pipeline.domain.errors import PermanentError, TransientError
+from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.ports import (
+    BranchState,
+    Published,
+    PublishedEscalation,
+    PublishedPullRequest,
+    StoredFile,
+    TailBranch,
+)
+from tail_pipeline.domain.pull_request import BRANCH_PREFIX, PullRequest, branch_of
+from tail_pipeline.domain.review import FileVersion
+
+STATE_DIR = ".tail"
+"""Frames, run history, pull request bodies and issues of a local repository; ignored by git."""
+
+TRAILER = "Tail-Miner"
+_AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class LocalGitRepository:
+    """A checkout in ``repo_dir`` whose ``base_branch`` is what counts."""
+
+    repo_dir: Path
+    base_branch: str
+
+    @property
+    def name(self) -> str:
+        return self.repo_dir.name
+
+    def read(self, path: str) -> str | None:
+        return self._file_at(self._base(), path)
+
+    def tail_files(self, tail_dir: str) -> list[StoredFile]:
+        base = self._base()
+        found = [StoredFile(path, self._blob(sha), None) for path, sha in self._yaml_in(base, tail_dir)]
+        pattern = f"refs/heads/{BRANCH_PREFIX}"
+        branches = self._git("for-each-ref", "--format=%(refname:short)", f"--no-merged={base}", pattern).split()
+        on_base = {(file.path, file.text) for file in found}
+        for branch in branches:
+            fork = self._git("merge-base", base, branch).strip()
+            before = dict(self._yaml_in(fork, tail_dir))
+            for path, sha in self._yaml_in(branch, tail_dir):
+                if before.get(path) != sha and (path, text := self._blob(sha)) not in on_base:
+                    found.append(StoredFile(path, text, branch))
+        return found
+
+    def tail_branch(self, name: str, path: str) -> TailBranch:
+        base = self._base()
+        merged_texts = self._history(base, path)
+        merged = tuple(FileVersion(text, ours=False) for text in merged_texts)
+        head = self._ref(name)
+        if head is None:
+            return TailBranch(name, self._state_without_branch(name, path, merged_texts), None, merged)
+        versions = merged + tuple(self._versions(base, head, path))
+        text = self._file_at(head, path)
+        is_merged = self._is_ancestor(head, base) or text in merged_texts
+        return TailBranch(name, BranchState.MERGED if is_merged else BranchState.OPEN, head, versions)
+
+    def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
+        ref = f"refs/heads/{pull_request.branch}"
+        if self._ref(pull_request.branch) != branch.head:
+            raise TransientError(f"branch {pull_request.branch} moved while its file was being written; run again")
+        head = branch.head or self._base()
+        outcome = Published.UNCHANGED
+        if branch.head is None or self._file_at(head, pull_request.path) != pull_request.text:
+            self._refuse_checked_out(pull_request.branch)
+            commit = self._commit(pull_request, parent=head)
+            try:
+                self._git("update-ref", ref, commit, branch.head or "0" * 40)
+            except PermanentError as error:
+                raise TransientError(f"branch {pull_request.branch} moved while it was being updated; run again") from error
+            outcome = Published.CREATED if branch.head is None else Published.UPDATED
+            head = commit
+        number = self._number(pull_request.branch)
+        body_path = self._body_path(pull_request.branch)
+        body = _body_file(number, pull_request, self.base_branch)
+        if not body_path.exists() or body_path.read_text(encoding="utf-8") != body:
+            write_atomically(body_path, body)
+            outcome = Published.UPDATED if outcome is Published.UNCHANGED else outcome
+        return PublishedPullRequest(number, body_path.as_uri(), head, outcome)
+
+    def escalate(self, escalation: Escalation) -> PublishedEscalation:
+        path = self._state_dir() / "escalations" / f"{escalation.key}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        head = f"# {escalation.title}\n\nLabels: {', '.join(escalation.labels)} · assigned to {escalation.assignee or 'nobody'}\n\n"
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(head + escalation.body)
+        except FileExistsError:
+            return PublishedEscalation(path.as_uri(), created=False)
+        return PublishedEscalation(path.as_uri(), created=True)
+
+    def _base(self) -> str:
+        head = self._ref(self.base_branch)
+        if head is None:
+            raise PermanentError(
+                f"{self.repo_dir} has no branch '{self.base_branch}' with a commit; "
+                "commit eval/ there, or set repository.base_branch in eval/agents.yaml"
+            )
+        return head
+
+    def _ref(self, branch: str) -> str | None:
+        found = self._git("for-each-ref", "--format=%(refname) %(objectname)", f"refs/heads/{branch}")
+        for line in found.splitlines():
+            name, sha = line.split(" ")
+            if name == f"refs/heads/{branch}":
+                return sha
+        return None
+
+    def _yaml_in(self, commit: str, directory: str) -> list[tuple[str, str]]:
+        """(path, blob) of the YAML files directly in a directory."""
+        listing = self._git("ls-tree", "-z", commit, f"{directory}/")
+        entries = [entry.partition("\t") for entry in listing.split("\0") if entry]
+        return [
+            (path, meta.split(" ")[2]) for meta, _, path in entries if meta.split(" ")[1] == "blob" and path.endswith(".yaml")
+        ]
+
+    def _file_at(self, commit: str, path: str) -> str | None:
+        listing = self._git("ls-tree", "-z", commit, path).rstrip("\0")
+        return self._blob(listing.split(" ")[2].partition("\t")[0]) if listing else None
+
+    def _blob(self, sha: str) -> str:
+        return self._git("cat-file", "blob", sha)
+
+    def _history(self, commit: str, path: str) -> list[str]:
+        """The texts a file had on a branch, oldest first; without the states in which it was missing."""
+        commits = self._git("rev-list", "--reverse", "--topo-order", commit, "--", path).split()
+        texts = [self._file_at(one, path) for one in commits]
+        return [text for text in texts if text is not None]
+
+    def _versions(self, base: str, head: str, path: str) -> list[FileVersion]:
+        """What each commit of the branch made of the file; ours are those whose trailer names these very bytes.
+
+        An amended commit keeps the message it had, so the trailer alone would take a reviewer's edit for ours.
+        """
+        log = self._git(
+            "log", "--reverse", "--topo-order", f"--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)",
+            f"{base}..{head}", "--", path,
+        )  # fmt: skip
+        versions = []
+        for line in log.splitlines():
+            commit, _, trailer = line.partition(" ")
+            text = self._file_at(commit, path) or ""
+            versions.append(FileVersion(text, ours=trailer.strip() == _fingerprint(text)))
+        return versions
+
+    def _state_without_branch(self, name: str, path: str, merged_texts: list[str]) -> BranchState:
+        body = self._body_path(name)
+        if not body.exists():
+            return BranchState.MERGED if merged_texts and name == branch_of(path) else BranchState.ABSENT
+        head = next(line for line in body.read_text(encoding="utf-8").splitlines() if line.startswith("file: "))
+        texts = {_fingerprint(text) for text in merged_texts}
+        if head.removeprefix("file: ") in texts or name == branch_of(path) and merged_texts:
+            return BranchState.MERGED
+        return BranchState.CLOSED
+
+    def _is_ancestor(self, commit: str, of: str) -> bool:
+        return self._git("merge-base", commit, of).strip() == commit
+
+    def _refuse_checked_out(self, branch: str) -> None:
+        listing = self._git("worktree", "list", "--porcelain")
+        for block in listing.split("\n\n"):
+            if f"branch refs/heads/{branch}" in block.splitlines():
+                where = block.splitlines()[0].removeprefix("worktree ")
+                raise PermanentError(
+                    f"branch {branch} is checked out in {where}; switch to another branch there, then run again"
+                )
+
+    def _commit(self, pull_request: PullRequest, *, parent: str) -> str:
+        blob = self._git("hash-object", "-w", "--stdin", stdin=pull_request.text).strip()
+        with tempfile.TemporaryDirectory() as scratch:
+            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            self._git("read-tree", parent, env=index)
+            self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{pull_request.path}", env=index)
+            tree = self._git("write-tree", env=index).strip()
+        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _AUTHOR.items()}
+        message = f"{pull_request.commit_message}\n\n{TRAILER}: {_fingerprint(pull_request.text)}\n"
+        return self._git("commit-tree", tree, "-p", parent, stdin=message, env=identity).strip()
+
+    def _number(self, branch: str) -> int:
+        """The pull request's number: the one it has, else the next free one, claimed by creating its file."""
+        numbers = self._state_dir() / "pull_requests" / "numbers"
+        numbers.mkdir(parents=True, exist_ok=True)
+        taken = {int(path.name): path.read_text(encoding="utf-8") for path in numbers.iterdir()}
+        for number, name in sorted(taken.items()):
+            if name == branch:
+                return number
+        number = max(taken, default=0)
+        while True:
+            number += 1
+            try:
+                with (numbers / str(number)).open("x", encoding="utf-8") as file:
+                    file.write(branch)
+            except FileExistsError:
+                continue
+            return number
+
+    def _body_path(self, branch: str) -> Path:
+        return self._state_dir() / "pull_requests" / f"{branch.removeprefix(BRANCH_PREFIX)}.md"
+
+    def _state_dir(self) -> Path:
+        return state_dir(self.repo_dir)
+
+    def _git(self, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None) -> str:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(self.repo_dir), *arguments],
+                input=None if stdin is None else stdin.encode(),
+                capture_output=True,
+                env={**os.environ, **(env or {})},
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise PermanentError("git is not installed; the local repository provider needs it") from error
+        except subprocess.TimeoutExpired as error:
+            raise TransientError(f"git {arguments[0]} in {self.repo_dir} did not finish in {_TIMEOUT_S} s") from error
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip()
+            raise PermanentError(f"git {arguments[0]} failed in {self.repo_dir}: {reason}")
+        try:
+            return done.stdout.decode()
+        except UnicodeDecodeError as error:
+            raise PermanentError(f"git {' '.join(arguments)} in {self.repo_dir}: the file is not UTF-8 text") from error
+
+
+def state_dir(repo_dir: Path) -> Path:
+    """The repository's ``.tail`` directory, made with a ``.gitignore`` of its own so that git never sees it."""
+    path = repo_dir / STATE_DIR
+    ignore = path / ".gitignore"
+    if not ignore.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomically(ignore, "*\n")
+    return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Either the old content or the new one, whenever the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+def _fingerprint(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _body_file(number: int, pull_request: PullRequest, base_branch: str) -> str:
+    """The body behind a front matter that says what GitHub would show around it."""
+    return (
+        "---\n"
+        f"number: {number}\n"
+        f"title: {pull_request.title}\n"
+        f"branch: {pull_request.branch}\n"
+        f"base: {base_branch}\n"
+        f"labels: {', '.join(pull_request.labels)}\n"
+        f"reviewers: {', '.join(pull_request.reviewers)}\n"
+        f"file: {_fingerprint(pull_request.text)}\n"
+        "---\n\n"
+        f"{pull_request.body}"
+    )

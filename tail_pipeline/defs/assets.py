@@ -1,0 +1,401 @@
+"""The whole way of the data, top to bottom: one chain of assets per agent.
+
+trace store → spans → scored_spans → weighted_clusters → tail_yaml → tail_pr, and escalation beside it. A body
+fetches, calls the domain and says in metadata what it did; no decision is made here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+
+from tail_pipeline.adapters import charts
+from tail_pipeline.adapters.eval_files import load_history, load_rubric, parse_tail, parse_versions, trend_of
+from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_versions
+from tail_pipeline.defs import previews
+from tail_pipeline.defs.failures import as_dagster_failures
+from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
+from tail_pipeline.defs.resources import Checkout
+from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.background import BackgroundSample
+from tail_pipeline.domain.collection import SpanCollector
+from tail_pipeline.domain.escalation import compose_escalation
+from tail_pipeline.domain.novelty import Outcome
+from tail_pipeline.domain.ports import BranchState, Published
+from tail_pipeline.domain.publication import target_branch
+from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
+from tail_pipeline.domain.review import reviewed_text
+from tail_pipeline.domain.scoring import SCORED_COLUMNS
+from tail_pipeline.domain.selection import TRIGGERS, is_failing, is_passing, with_triggers
+from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
+from tail_pipeline.domain.tail_file import TailFile, build_tail_file, complaints_of, count_week, draft, render
+from tail_pipeline.domain.trend import Trend
+from tail_pipeline.domain.weeks import Cadence
+from tail_pipeline.domain.weighted_clusters import ClusterPolicy, find_weighted_clusters, from_frame, to_frame
+
+UNDECLARED_SEGMENTS = "undeclared_segments"
+
+
+@dataclass(frozen=True)
+class TailProposal:
+    """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends."""
+
+    path: str
+    text: str
+    file: TailFile
+    trend: Trend
+
+
+@dataclass(frozen=True)
+class PullRequestRecord:
+    """What ``tail_pr`` holds; ``outcome`` also says why nothing was published."""
+
+    branch: str
+    outcome: str
+    number: int | None = None
+    url: str | None = None
+    head: str | None = None
+
+
+@dataclass(frozen=True)
+class EscalationRecord:
+    """What ``escalation`` holds; ``url`` is None where nothing was raised."""
+
+    verdict: str
+    reason: str
+    url: str | None
+
+
+class EscalationConfig(dg.Config):
+    """Whether a growing or capped week may page somebody; a backfill of old weeks only records."""
+
+    page: bool = False
+
+
+def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
+    """The chain of one agent, keyed by its name."""
+    prefix = asset_prefix(agent)
+    partitions = partitions_of(agent)
+
+    def key(name: str) -> dg.AssetKey:
+        return dg.AssetKey([prefix, name])
+
+    undeclared = dg.AssetCheckSpec(
+        UNDECLARED_SEGMENTS, asset=key("spans"), description="Every segment seen in the traces is declared in agents.yaml."
+    )
+
+    @dg.asset(
+        key=key("spans"),
+        group_name=prefix,
+        partitions_def=partitions,
+        io_manager_key="frames",
+        check_specs=[undeclared] if agent.segments else [],
+        kinds={agent.traces.store, "polars"},
+    )
+    def spans(context: dg.AssetExecutionContext, checkout: Checkout) -> Iterator[dg.MaterializeResult]:
+        """One row per unit of work of the window, and older units that were complained about in it."""
+        cell = cell_of(context, agent)
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
+            store = checkout.trace_store(agent)
+            collector = SpanCollector(store, cell.window, _filter(agent, cell), checkout.redactor())
+            context.log.info(f"reading {store.name} from {cell.window.start} to {cell.window.end}")
+            frame, duplicates = last_versions(spool.write(_logged(context, collector.frames())))
+            collector.require_readable(agent.max_bad_span_share)
+            collected = collector.collected
+            metadata = previews.window_metadata(cell.window) | {
+                "spans": collected.spans - duplicates,
+                "late_feedback": collected.late_feedback,
+                "duplicates": duplicates,
+                "bad_spans": collected.bad,
+                "bad_spans_named": previews.bad_spans(collected),
+                "store": store.name,
+            }
+            checks = []
+            if agent.segments:
+                seen = store.count_by_segment(cell.window, agent.name, agent.segments.by)
+                unknown = {str(name): n for name, n in seen.items() if name and name not in agent.segments.values.values()}
+                metadata |= {
+                    "spans_without_segment": seen.get(None, 0),
+                    "undeclared_segments": previews.counts_table(agent.segments.by, unknown),
+                }
+                checks = [
+                    dg.AssetCheckResult(
+                        check_name=UNDECLARED_SEGMENTS,
+                        passed=not unknown and not seen.get(None),
+                        severity=dg.AssetCheckSeverity.ERROR,
+                        description=_undeclared_message(agent, unknown, seen.get(None, 0)),
+                    )
+                ]
+            yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=checks)
+
+    @dg.asset(
+        key=key("scored_spans"),
+        ins={"spans": dg.AssetIn(key("spans"))},
+        group_name=prefix,
+        partitions_def=partitions,
+        io_manager_key="frames",
+        kinds={"polars"},
+    )
+    def scored_spans(
+        context: dg.AssetExecutionContext, checkout: Checkout, spans: pl.LazyFrame
+    ) -> Iterator[dg.MaterializeResult]:
+        """Every span with its score, why it has none, and the triggers it hit under the rubric on main."""
+        cell = cell_of(context, agent)
+        path = agent.rubric_path(cell.segment)
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA | SCORED_COLUMNS) as spool:
+            rubric = load_rubric(checkout.repository(), path)
+            scorer = checkout.scorer(rubric, path)
+            scored = (with_triggers(scorer.score(batch), rubric) for batch in batches_of(spans))
+            frame = spool.write(_logged(context, scored))
+            totals = frame.select(
+                pl.len().alias("spans"),
+                is_failing().sum().alias("failing"),
+                pl.col("score").is_null().sum().alias("unscored"),
+                *(pl.col("triggers").list.contains(name).sum().alias(name) for name in TRIGGERS),
+            ).collect()
+            reasons = frame.group_by("unscored_reason").len().drop_nulls().sort("unscored_reason").collect()
+            counts = totals.row(0, named=True)
+            metadata = previews.window_metadata(cell.window) | {
+                "spans": counts["spans"],
+                "failing": counts["failing"],
+                "failing_share": round(counts["failing"] / max(counts["spans"], 1), 4),
+                "unscored": counts["unscored"],
+                "unscored_reasons": previews.counts_table("reason", dict(reasons.iter_rows())),
+                "triggers": previews.counts_table("trigger", {name: counts[name] for name in TRIGGERS}),
+                "scores": "as recorded in the trace store",
+                "rubric": f"{path} {rubric.sha}",
+                "thresholds": f"score < {rubric.rubric_min_score}, faithfulness < {rubric.ragas_faithfulness}",
+            }
+            yield dg.MaterializeResult(value=frame, metadata=metadata)
+
+    @dg.asset(
+        key=key("weighted_clusters"),
+        ins={"scored_spans": dg.AssetIn(key("scored_spans"))},
+        group_name=prefix,
+        partitions_def=partitions,
+        io_manager_key="frames",
+        kinds={"scikitlearn", "polars"},
+    )
+    def weighted_clusters(
+        context: dg.AssetExecutionContext, checkout: Checkout, scored_spans: pl.LazyFrame
+    ) -> Iterator[dg.MaterializeResult]:
+        """Clusters of the failing spans: members, representative, weight, rank, and what history says of them."""
+        cell = cell_of(context, agent)
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            repository = checkout.repository()
+            rubric = load_rubric(repository, agent.rubric_path(cell.segment))
+            history = load_history(repository, agent, cell.segment, cell.day)
+            failing = scored_spans.filter(is_failing()).collect(engine="streaming")
+            background = BackgroundSample()
+            for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
+                background.add(batch)
+            encoder = checkout.encoder(agent)
+            week = find_weighted_clusters(
+                failing,
+                background,
+                history.cases,
+                encoder=encoder,
+                rubric=rubric,
+                policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size),
+                progress=context.log.info,
+            )
+            shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]
+            alone = sum(cluster.size for cluster in week.clusters) - sum(cluster.size for cluster in shown)
+            titles = {cluster.rank: cluster.title for cluster in shown}
+            metadata = previews.window_metadata(cell.window) | {
+                "failing": failing.height,
+                "clusters": len(shown),
+                **{outcome.value: week.count(outcome) for outcome in Outcome if outcome is not Outcome.UNCLUSTERED},
+                "unclustered_spans": alone,
+                "unclustered_share": round(alone / max(failing.height, 1), 4),
+                "encoder": encoder.name,
+                "cut_similarity": round(week.cut, 4),
+                "earlier_cases": len(history.cases),
+                "preview": previews.clusters_table(shown),
+                "map": previews.picture(charts.cluster_map(week.points, titles), "map of the week"),
+            }
+            yield dg.MaterializeResult(value=to_frame(week.clusters), metadata=metadata)
+
+    @dg.asset(
+        key=key("tail_yaml"),
+        ins={"scored_spans": dg.AssetIn(key("scored_spans")), "weighted_clusters": dg.AssetIn(key("weighted_clusters"))},
+        group_name=prefix,
+        partitions_def=partitions,
+        io_manager_key="records",
+        kinds={"yaml"},
+    )
+    def tail_yaml(
+        context: dg.AssetExecutionContext,
+        checkout: Checkout,
+        scored_spans: pl.LazyFrame,
+        weighted_clusters: pl.LazyFrame,
+    ) -> Iterator[dg.MaterializeResult]:
+        """The text of the week's tail file, with an expected output drafted for each case, and the trend."""
+        cell = cell_of(context, agent)
+        path = agent.tail_path(cell.segment, cell.day.iso_week)
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            repository = checkout.repository()
+            rubric = load_rubric(repository, agent.rubric_path(cell.segment))
+            branch = target_branch(repository, path, agent.cadence)
+            clusters = from_frame(weighted_clusters.collect())
+            needed = _spans_behind(clusters, scored_spans)
+            alone = [needed[key] for one in clusters if one.outcome is Outcome.UNCLUSTERED for key in one.members]
+            one_run_a_week = agent.cadence is not Cadence.DAILY
+            file = build_tail_file(
+                day=cell.day,
+                window=cell.window,
+                agent=agent.name,
+                segment=cell.segment,
+                rubric=rubric,
+                counts=count_week(scored_spans, clusters, max_clusters=agent.max_clusters),
+                clusters=clusters,
+                drafts={
+                    one.representative: draft(one, needed) for one in clusters if one.outcome is Outcome.PROPOSED
+                },
+                complaints=complaints_of(alone, None if one_run_a_week else cell.day.key),
+                one_run_a_week=one_run_a_week,
+                earlier_versions=parse_versions(branch, path),
+            )
+            text = render(file, schema_path=agent.schema_path(path))
+            parse_tail(text, path)
+            trend = trend_of(file, load_history(repository, agent, cell.segment, cell.day), agent.cadence)
+            metadata = previews.window_metadata(cell.window) | {
+                "path": path,
+                **file.counts.model_dump(),
+                "verdict": trend.verdict.value,
+                "verdict_reason": trend.reason,
+                "verdict_remark": trend.remark,
+                "trend": previews.picture(charts.trend_chart(trend), "trend"),
+                "preview": previews.file_preview(text),
+            }
+            yield dg.MaterializeResult(value=TailProposal(path, text, file, trend), metadata=metadata)
+
+    @dg.asset(
+        key=key("tail_pr"),
+        ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
+        group_name=prefix,
+        partitions_def=partitions,
+        io_manager_key="records",
+        kinds={"git"},
+    )
+    def tail_pr(
+        context: dg.AssetExecutionContext, checkout: Checkout, tail_yaml: TailProposal
+    ) -> Iterator[dg.MaterializeResult]:
+        """The pull request of the week; a reviewer's edits on its branch are kept."""
+        proposal = tail_yaml
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            repository = checkout.repository()
+            branch = target_branch(repository, proposal.path, agent.cadence)
+            if branch.state in (BranchState.MERGED, BranchState.CLOSED):
+                yield _left_alone(branch.name, f"{branch.state}: not reopened")
+                return
+            if branch.state is BranchState.ABSENT and not proposal.file.cases and not agent.open_empty_pr:
+                yield _left_alone(branch.name, "no case this week, and open_empty_pr is off")
+                return
+            text = reviewed_text(proposal.path, proposal.file, proposal.text, branch.versions)
+            file = parse_tail(text, proposal.path)
+            body = render_body(file, proposal.trend, path=proposal.path)
+            published = repository.publish(
+                PullRequest(
+                    branch=branch.name,
+                    path=proposal.path,
+                    text=text,
+                    commit_message=subject(file),
+                    title=subject(file),
+                    body=body,
+                    labels=LABELS,
+                    reviewers=tuple(agent.reviewers),
+                ),
+                branch,
+            )
+            context.log.info(f"pull request {published.number} on {branch.name}: {published.outcome}")
+            metadata = {
+                "number": published.number,
+                "outcome": published.outcome.value,
+                "url": dg.MetadataValue.url(published.url),
+                "branch": branch.name,
+                "head": published.head,
+                "cases": len(file.cases),
+                "edited_by_reviewer": text != proposal.text,
+                "body": dg.MetadataValue.md(body),
+            }
+            record = PullRequestRecord(branch.name, published.outcome, published.number, published.url, published.head)
+            yield dg.MaterializeResult(value=record, metadata=metadata)
+
+    @dg.asset(
+        key=key("escalation"),
+        ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
+        group_name=prefix,
+        partitions_def=partitions,
+        io_manager_key="records",
+        kinds={"git"},
+    )
+    def escalation(
+        context: dg.AssetExecutionContext, checkout: Checkout, config: EscalationConfig, tail_yaml: TailProposal
+    ) -> Iterator[dg.MaterializeResult]:
+        """The page to the engagement owner for a week that is growing or capped."""
+        trend = tail_yaml.trend
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            url, outcome = None, "not needed"
+            if trend.verdict.escalates and not config.page:
+                outcome = "recorded only: this run may not page"
+            elif trend.verdict.escalates:
+                issue = compose_escalation(
+                    tail_yaml.file, trend, owner=agent.owner, scoping_call_url=agent.scoping_call_url
+                )
+                raised = checkout.repository().escalate(issue)
+                url, outcome = raised.url, Published.CREATED if raised.created else Published.UNCHANGED
+            metadata = {
+                "verdict": trend.verdict.value,
+                "reason": trend.reason,
+                "remark": trend.remark,
+                "outcome": str(outcome),
+                "trend": previews.picture(charts.trend_chart(trend), "trend"),
+            }
+            if url:
+                metadata["url"] = dg.MetadataValue.url(url)
+            record = EscalationRecord(trend.verdict, trend.reason, url)
+            yield dg.MaterializeResult(value=record, metadata=metadata)
+
+    return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, escalation]
+
+
+def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
+    if agent.segments is None or cell.segment is None:
+        return SegmentFilter(agent.name)
+    return SegmentFilter(agent.name, agent.segments.by, agent.segments.values[cell.segment])
+
+
+def _undeclared_message(agent: Agent, unknown: dict[str, int], without: int) -> str:
+    if not unknown and not without:
+        return "every span belongs to a declared segment"
+    parts = [f"{count} spans of {value!r}" for value, count in sorted(unknown.items())]
+    if without:
+        parts.append(f"{without} spans without one")
+    assert agent.segments is not None, "only an agent with segments is checked"
+    return f"not mined, because {agent.segments.by} is not declared in eval/agents.yaml: {', '.join(parts)}"
+
+
+def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The frames, with a line of progress at 10,000 rows and at every doubling after."""
+    rows, next_line = 0, 10_000
+    for frame in frames:
+        rows += frame.height
+        if rows >= next_line:
+            context.log.info(f"{rows} spans so far")
+            next_line = rows * 2
+        yield frame
+
+
+def _spans_behind(clusters: list, scored: pl.LazyFrame) -> dict:
+    keys = {key for one in clusters for key in (one.representative, one.corrected_by, one.answered_by) if key}
+    keys |= {key for one in clusters if one.outcome is Outcome.UNCLUSTERED for key in one.members}
+    wanted = pl.LazyFrame(sorted(keys), schema=["trace_id", "span_id"], orient="row")
+    columns = ["trace_id", "span_id", "input", "output", "contexts", "correction", "user_feedback", "start_time", "triggers"]
+    rows = scored.select(columns).join(wanted, on=["trace_id", "span_id"], how="semi").collect(engine="streaming")
+    return {(row["trace_id"], row["span_id"]): row for row in rows.iter_rows(named=True)}
+
+
+def _left_alone(branch: str, why: str) -> dg.MaterializeResult:
+    return dg.MaterializeResult(value=PullRequestRecord(branch, why), metadata={"outcome": why, "branch": branch})

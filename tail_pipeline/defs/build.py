@@ -1,0 +1,37 @@
+"""One code location from one checkout: assets, jobs and resources of every agent, so that all callers build the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from tail_pipeline.adapters.eval_files import load_configuration
+from tail_pipeline.adapters.local_git import state_dir
+from tail_pipeline.defs.assets import agent_assets
+from tail_pipeline.defs.automation import mining_job
+from tail_pipeline.defs.resources import Checkout
+from tail_pipeline.defs.storage import FrameIOManager, RecordIOManager
+
+STORAGE_ENV = "TAIL_PIPELINE_STORAGE"
+
+
+def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definitions:
+    """Definitions for the checkout in ``repo_dir``; raises InvalidFile, with all findings, before anything exists.
+
+    Frames go to ``TAIL_PIPELINE_STORAGE`` (a directory or an object-store URL), by default into the checkout's
+    ``.tail/frames``. The steps of a run are a chain, so they share one process; runs are what goes in parallel.
+    """
+    config = load_configuration(repo_dir)
+    storage = os.environ.get(STORAGE_ENV) or str(state_dir(repo_dir) / "frames")
+    return dg.Definitions(
+        assets=[asset for agent in config.agents for asset in agent_assets(agent)],
+        jobs=[mining_job(agent) for agent in config.agents],
+        resources={
+            "checkout": Checkout(repo_dir=str(repo_dir), retry_wait_s=retry_wait_s),
+            "frames": FrameIOManager(storage),
+            "records": RecordIOManager(storage),
+        },
+        executor=dg.in_process_executor,
+    )

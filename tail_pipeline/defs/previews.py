@@ -1,0 +1,59 @@
+"""What a run shows in the UI: Markdown previews and pictures. Trace text is made inert here as everywhere."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from tail_pipeline.domain.collection import Collected
+from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.weeks import Window
+from tail_pipeline.domain.weighted_clusters import Cluster
+
+_MAX_ROWS = 40
+
+
+def window_metadata(window: Window) -> dict[str, dg.MetadataValue]:
+    return {
+        "window_start": dg.MetadataValue.text(f"{window.start:%Y-%m-%d %H:%M} UTC"),
+        "window_end": dg.MetadataValue.text(f"{window.end:%Y-%m-%d %H:%M} UTC, excluded"),
+    }
+
+
+def picture(png: bytes, name: str) -> dg.MetadataValue:
+    return dg.MetadataValue.md(f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def bad_spans(collected: Collected) -> dg.MetadataValue:
+    """Reasons with their counts, and the first rows by name."""
+    if not collected.bad:
+        return dg.MetadataValue.md("none")
+    reasons = "\n".join(f"- {count} × {inline(reason)}" for reason, count in collected.reasons.most_common(_MAX_ROWS))
+    named = "\n".join(f"- {inline(str(span))}" for span in collected.named)
+    return dg.MetadataValue.md(f"{reasons}\n\nThe first {len(collected.named)}:\n\n{named}")
+
+
+def counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
+    rows = [f"| {inline(value)} | {count} |" for value, count in counts.items()]
+    return dg.MetadataValue.md("\n".join([f"| {name} | spans |", "|---|---|", *rows]))
+
+
+def clusters_table(clusters: Sequence[Cluster]) -> dg.MetadataValue:
+    """The clusters in rank order, without the spans that stood alone."""
+    head = ["| rank | title | weight | spans | triggers | outcome | example |", "|---|---|---|---|---|---|---|"]
+    rows = [
+        f"| {cluster.rank} | {inline(cluster.title)} | {cluster.weight} | {cluster.size} "
+        f"| {', '.join(f'{name} {count}' for name, count in cluster.triggers.items() if count)} "
+        f"| {cluster.novelty or cluster.outcome.replace('_', ' ')} | {inline(cluster.text, 100)} |"
+        for cluster in clusters[:_MAX_ROWS]
+    ]
+    more = [f"\n{len(clusters) - _MAX_ROWS} more."] if len(clusters) > _MAX_ROWS else []
+    return dg.MetadataValue.md("\n".join([*head, *rows, *more]) if clusters else "no cluster")
+
+
+def file_preview(text: str) -> dg.MetadataValue:
+    limit = 12_000
+    cut = f"\n… {len(text) - limit} more characters" if len(text) > limit else ""
+    return dg.MetadataValue.md(fenced(text[:limit] + cut))

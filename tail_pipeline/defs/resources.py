@@ -1,0 +1,44 @@
+"""The doors to the outside that assets share; each is opened when it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from tail_pipeline.adapters.eval_files import load_agents
+from tail_pipeline.adapters.local_git import LocalGitRepository, state_dir
+from tail_pipeline.adapters.model_api import EndpointEncoder
+from tail_pipeline.adapters.trace_stores import open_trace_store
+from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.collection import AsRecorded
+from tail_pipeline.domain.embedding import Encoder, LexicalEncoder
+from tail_pipeline.domain.ports import Redactor, Repository, Scorer, TraceStore
+from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.scoring import RecordedScores
+
+
+class Checkout(dg.ConfigurableResource):
+    """The repository in ``repo_dir`` and what its configuration names; ``retry_wait_s`` passes before a retry."""
+
+    repo_dir: str
+    retry_wait_s: float
+
+    def trace_store(self, agent: Agent) -> TraceStore:
+        return open_trace_store(agent.traces, Path(self.repo_dir))
+
+    def repository(self) -> Repository:
+        config = load_agents(Path(self.repo_dir))
+        return LocalGitRepository(Path(self.repo_dir), config.repository.base_branch)
+
+    def redactor(self) -> Redactor:
+        return AsRecorded()
+
+    def scorer(self, rubric: Rubric, rubric_path: str) -> Scorer:
+        return RecordedScores(rubric, rubric_path=rubric_path)
+
+    def encoder(self, agent: Agent) -> Encoder:
+        if agent.embedding is None:
+            return LexicalEncoder()
+        endpoint = load_agents(Path(self.repo_dir)).endpoint(agent.embedding.model)
+        return EndpointEncoder(agent.embedding.model, endpoint, state_dir(Path(self.repo_dir)) / "embeddings.sqlite")

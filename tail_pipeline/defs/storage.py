@@ -1,0 +1,62 @@
+"""Where assets are kept between steps: frames as Parquet, records as JSON, each replaced in one move."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from pydantic import TypeAdapter
+from upath import UPath
+
+
+class FrameIOManager(dg.UPathIOManager):
+    """Polars frames as Parquet, read back lazily."""
+
+    extension: str = ".parquet"
+
+    def __init__(self, base: str) -> None:
+        super().__init__(base_path=UPath(base))
+
+    def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame, path: UPath) -> None:
+        with _replacing(path) as target, target.open("wb") as file:
+            obj.lazy().sink_parquet(file, compression="zstd")
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
+        return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)
+
+
+class RecordIOManager(dg.UPathIOManager):
+    """Dataclasses and models as JSON, read back as the type the input is annotated with."""
+
+    extension: str = ".json"
+
+    def __init__(self, base: str) -> None:
+        super().__init__(base_path=UPath(base))
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
+        with _replacing(path) as target:
+            target.write_bytes(TypeAdapter(type(obj)).dump_json(obj, indent=1))
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
+        return TypeAdapter(context.dagster_type.typing_type).validate_json(path.read_bytes())
+
+
+@contextmanager
+def _replacing(path: UPath) -> Iterator[UPath]:
+    """A path to write to; it takes the place of ``path`` only when everything was written.
+
+    On object stores a write is one put and atomic by itself, so only local files need the detour.
+    """
+    if path.protocol not in ("", "file"):
+        yield path
+        return
+    scratch = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Decisions and records. Knows no Dagster, network, disk, environment or clock."""

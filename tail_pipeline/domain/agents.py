@@ -1,0 +1,238 @@
+"""Where things are: the records of one ``agents.yaml``.
+
+Each field is checked on its own by its type; ``cross_check`` finds what only shows when agents are seen together.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from tail_pipeline.domain.rubric import Share
+from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
+from tail_pipeline.domain.spans import SPAN_SCHEMA
+from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, mining_days
+
+Path = tuple[str | int, ...]
+SEGMENT_PLACEHOLDER = "{segment}"
+KNOWN_ENDPOINT = "openai"
+
+
+def _name(value: str) -> str:
+    if not is_valid_name(value):
+        raise ValueError(f"'{value}' must match {NAME_PATTERN}: it becomes a path, a branch and a partition key")
+    return value
+
+
+def _relative_dir(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or value != posixpath.normpath(value):
+        raise ValueError(f"'{value}' must be a plain relative directory inside the repository, without '..' or '//'")
+    return value
+
+
+def _iso_week(value: str) -> str:
+    try:
+        IsoWeek.parse(value)
+    except Exception as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def _table(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?", value):
+        raise ValueError(f"'{value}' must be a table name, or schema.table")
+    return value
+
+
+def _columns(value: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(set(value) - set(SPAN_SCHEMA))
+    if unknown:
+        raise ValueError(f"no such span column: {', '.join(unknown)}; there are: {', '.join(SPAN_SCHEMA)}")
+    return value
+
+
+def _segment_values(value: Any) -> Any:
+    """A list means that the traces spell each segment as its name."""
+    if isinstance(value, list):
+        repeated = sorted({str(item) for item in value if value.count(item) > 1})
+        if repeated:
+            raise ValueError(f"declared twice: {', '.join(repeated)}")
+        return {item: item for item in value}
+    return value
+
+
+def _segment_names(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        _name(name)
+    spellings = list(value.values())
+    repeated = sorted({spelling for spelling in spellings if spellings.count(spelling) > 1})
+    if repeated:
+        raise ValueError(f"two segments claim the same value in the traces: {', '.join(repeated)}")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+RelativeDir = Annotated[str, AfterValidator(_relative_dir)]
+ColumnNames = Annotated[
+    dict[str, str],
+    AfterValidator(_columns),
+    Field(default_factory=dict, description="Span column → the name it has in this store, where they differ."),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class PostgresTraces(_Strict):
+    """A table with one row per unit of work."""
+
+    store: Literal["postgres"]
+    dsn_env: str = Field(description="Environment variable that holds the connection string.")
+    table: Annotated[str, AfterValidator(_table)]
+    columns: ColumnNames
+
+
+class FileTraces(_Strict):
+    """Parquet or JSON-lines files in the span schema; relative to the repository."""
+
+    store: Literal["files"]
+    path: str = Field(description="Glob of *.parquet, *.jsonl, *.jsonl.gz or *.jsonl.zst files.")
+    columns: ColumnNames
+
+
+class LocalRepository(_Strict):
+    """The git checkout itself; pull requests are branches with a Markdown body beside them."""
+
+    provider: Literal["local"]
+    base_branch: str = "main"
+
+
+class Endpoint(_Strict):
+    """An OpenAI-compatible API."""
+
+    base_url: str | None = None
+    api_key_env: str
+
+
+class Embedding(_Strict):
+    """A model behind one of the declared endpoints, as ``endpoint/model``."""
+
+    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*/.+$")]
+
+
+class Segments(_Strict):
+    """How an agent's tail is split, so that one part cannot pollute another."""
+
+    by: Annotated[SegmentBy, Field(strict=False)]
+    values: Annotated[
+        dict[str, str],
+        BeforeValidator(_segment_values, json_schema_input_type=list[str] | dict[str, str]),
+        AfterValidator(_segment_names),
+        Field(min_length=1, description="Segment names, or name → how the traces spell it."),
+    ]
+    eval_dir: RelativeDir | None = Field(
+        default=None, description="Per-segment rubric and cases, e.g. eval/{segment}; default: the agent's eval_dir."
+    )
+
+
+class Agent(_Strict):
+    """One agent in production and the chain of assets that mines its tail."""
+
+    name: Name
+    eval_dir: RelativeDir = "eval"
+    traces: Annotated[PostgresTraces | FileTraces, Field(discriminator="store")]
+    cadence: Annotated[Cadence, Field(strict=False)] = Cadence.WEEKLY
+    start_week: Annotated[str, AfterValidator(_iso_week)] = "2024-W01"
+    segments: Segments | None = None
+    embedding: Embedding | None = Field(default=None, description="Absent: the built-in encoder, which needs no network.")
+    max_clusters: Annotated[int, Field(ge=1, le=200)] = 20
+    min_cluster_size: Annotated[int, Field(ge=1, le=100)] = 2
+    max_bad_span_share: Share = Field(default=0.05, description="Share of unreadable rows above which the run fails.")
+    open_empty_pr: bool = Field(default=True, description="Open a pull request for a week without a single case.")
+    reviewers: list[str] = Field(default_factory=list)
+    owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
+    scoping_call_url: str | None = None
+
+    @property
+    def segment_names(self) -> list[str | None]:
+        """Declared segments in order; ``[None]`` for an agent without any."""
+        return list(self.segments.values) if self.segments else [None]
+
+    @property
+    def first_mining_day(self) -> MiningDay:
+        """The first mining day in or after ``start_week``."""
+        week = IsoWeek.parse(self.start_week)
+        while not (days := mining_days(week, self.cadence)):
+            week = week.shifted(1)
+        return days[0]
+
+    def eval_dir_of(self, segment: str | None) -> str:
+        """Directory with the rubric and the cases that govern this segment."""
+        if segment and self.segments and self.segments.eval_dir:
+            return self.segments.eval_dir.replace(SEGMENT_PLACEHOLDER, segment)
+        return self.eval_dir
+
+    def tail_dir_of(self, segment: str | None) -> str:
+        """Directory of the segment's tail files; no two segments share one."""
+        if segment and not (self.segments and self.segments.eval_dir):
+            return f"{self.eval_dir}/tail/{segment}"
+        return f"{self.eval_dir_of(segment)}/tail"
+
+    def tail_path(self, segment: str | None, week: IsoWeek) -> str:
+        return f"{self.tail_dir_of(segment)}/{week}.yaml"
+
+    def schema_path(self, tail_path: str) -> str:
+        """Where the JSON schema of tail files lies, seen from a tail file."""
+        return posixpath.relpath(f"{self.eval_dir}/tail.schema.json", posixpath.dirname(tail_path))
+
+    def cases_path(self, segment: str | None) -> str:
+        return f"{self.eval_dir_of(segment)}/cases.yaml"
+
+    def rubric_path(self, segment: str | None) -> str:
+        return f"{self.eval_dir_of(segment)}/rubric.yaml"
+
+
+class AgentsConfig(_Strict):
+    """The whole of ``agents.yaml``."""
+
+    repository: LocalRepository
+    models: dict[str, Endpoint] = Field(default_factory=dict)
+    agents: Annotated[list[Agent], Field(min_length=1)]
+
+    def endpoint(self, model: str) -> Endpoint:
+        """The endpoint that ``endpoint/model`` names."""
+        name = model.partition("/")[0]
+        return self.models.get(name) or Endpoint(api_key_env="OPENAI_API_KEY")
+
+    def agent(self, name: str) -> Agent | None:
+        return next((agent for agent in self.agents if agent.name == name), None)
+
+
+def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
+    """What is wrong between agents, as (where in the file, message)."""
+    names: dict[str, str] = {}
+    tail_dirs: dict[str, str] = {}
+    for index, agent in enumerate(config.agents):
+        here: Path = ("agents", index)
+        if (other := names.get(agent.name.replace("-", "_"))) is not None:
+            yield (*here, "name"), f"duplicate agent '{agent.name}': '{other}' has the same name in Dagster"
+        names[agent.name.replace("-", "_")] = agent.name
+        if agent.segments and agent.segments.eval_dir and SEGMENT_PLACEHOLDER not in agent.segments.eval_dir:
+            yield (*here, "segments", "eval_dir"), f"must contain {SEGMENT_PLACEHOLDER}, or all segments would share it"
+            continue
+        for segment in agent.segment_names:
+            tail_dir = agent.tail_dir_of(segment)
+            if (other := tail_dirs.setdefault(tail_dir, agent.name)) != agent.name:
+                yield (*here, "eval_dir"), f"'{agent.name}' and '{other}' would both write {tail_dir}/; give one another eval_dir"
+        if agent.embedding:
+            endpoint = agent.embedding.model.partition("/")[0]
+            if endpoint != KNOWN_ENDPOINT and endpoint not in config.models:
+                known = ", ".join(sorted({KNOWN_ENDPOINT, *config.models}))
+                yield (*here, "embedding", "model"), f"unknown endpoint '{endpoint}'; under models: there are {known}"

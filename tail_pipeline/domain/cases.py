@@ -1,0 +1,42 @@
+"""The rows of ``cases.yaml``: every case a new model has to pass."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tail_pipeline.domain.rubric import CostWeight
+
+
+class Record(BaseModel):
+    """A record of a file that people edit: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Provenance(Record):
+    """Where a promoted case came from."""
+
+    week: str
+    tail_file: str
+    pull_request: str | None = None
+
+
+class Case(Record):
+    """One case of the evaluation set; ``expected`` is null where the criteria alone decide."""
+
+    id: Annotated[str, Field(min_length=1)]
+    input: str
+    context: list[str] = Field(default_factory=list)
+    expected: str | None = None
+    labels: list[str] = Field(default_factory=list)
+    source: Literal["poc", "tail_miner", "incident", "customer", "security"]
+    cost_weight: CostWeight = 1
+    provenance: Provenance | None = None
+
+
+class CasesFile(Record):
+    """The whole of ``cases.yaml``."""
+
+    cases: list[Case]

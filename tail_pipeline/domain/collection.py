@@ -1,0 +1,92 @@
+"""Which spans belong to one run: those of its window, and older ones that were complained about in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.ports import Redactor, TraceStore
+from tail_pipeline.domain.spans import BadSpan, SegmentFilter, SpanBatch, feedback_as_of, is_negative_feedback
+from tail_pipeline.domain.weeks import Window
+
+MAX_NAMED = 20
+
+
+@dataclass
+class Collected:
+    """What was met while collecting; the bad spans beyond the first ``MAX_NAMED`` are only counted."""
+
+    spans: int = 0
+    late_feedback: int = 0
+    bad: int = 0
+    named: list[BadSpan] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add_bad(self, spans: list[BadSpan]) -> None:
+        self.bad += len(spans)
+        self.named.extend(spans[: MAX_NAMED - len(self.named)])
+        self.reasons.update(span.reason for span in spans)
+
+    @property
+    def bad_share(self) -> float:
+        return self.bad / (self.bad + self.spans) if self.bad else 0.0
+
+
+class SpanCollector:
+    """Reads one window of one segment; ``collected`` fills while ``frames`` is consumed."""
+
+    def __init__(self, store: TraceStore, window: Window, segment: SegmentFilter, redactor: Redactor) -> None:
+        self._store = store
+        self._window = window
+        self._segment = segment
+        self._redactor = redactor
+        self.collected = Collected()
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Redacted frames in the span schema, feedback as it stood at the window's end; duplicates are not removed."""
+        for batch in self._store.iter_spans(self._window, self._segment):
+            frame = self._taken(batch)
+            self.collected.spans += frame.height
+            yield self._redactor.redact(frame)
+        complained = self._complained_about()
+        for batch in self._store.fetch_units(sorted({trace_id for trace_id, _ in complained}), self._segment):
+            older = self._taken(SpanBatch(batch.frame)).filter(
+                (pl.col("start_time") < self._window.start) & is_negative_feedback(),
+                pl.Series([key in complained for key in batch.frame.select("trace_id", "span_id").iter_rows()], dtype=pl.Boolean),
+            )
+            self.collected.spans += older.height
+            self.collected.late_feedback += older.height
+            yield self._redactor.redact(older)
+
+    def require_readable(self, max_bad_share: float) -> None:
+        """Raises PermanentError, with the first bad rows, when more than ``max_bad_share`` of the rows were bad."""
+        found = self.collected
+        if found.bad_share > max_bad_share:
+            rows = "\n".join(f"  {span}" for span in found.named)
+            raise PermanentError(
+                f"trace store {self._store.name}: {found.bad} of {found.bad + found.spans} rows cannot be used "
+                f"({found.bad_share:.1%}, allowed {max_bad_share:.1%}); fix the export or raise max_bad_span_share. "
+                f"The first {len(found.named)}:\n{rows}"
+            )
+
+    def _taken(self, batch: SpanBatch) -> pl.DataFrame:
+        self.collected.add_bad(batch.bad)
+        return feedback_as_of(batch.frame, self._window)
+
+    def _complained_about(self) -> set[tuple[str, str]]:
+        return {
+            (trace_id, span_id)
+            for frame in self._store.iter_feedback(self._window, self._segment)
+            for trace_id, span_id in frame.select("trace_id", "span_id").iter_rows()
+        }
+
+
+class AsRecorded:
+    """The redactor that takes nothing out."""
+
+    def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame

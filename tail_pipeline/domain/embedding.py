@@ -1,0 +1,153 @@
+"""Texts as vectors: the canonical form, the built-in encoder, and cosines with the background taken out.
+
+The *background* is what this agent's users ordinarily say: the week's passing spans. Texts of one product share a
+strong common direction (its vocabulary, its politeness); taking it out leaves what sets intents apart.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    Matrix = csr_matrix | NDArray[np.float32]
+
+MAX_TEXT_CHARS = 2_000
+"""An intent shows in the first lines; a pasted document behind it would drown them."""
+
+_DIGITS = re.compile(r"\d+")
+_SPACE = re.compile(r"\s+")
+_CHUNK_ROWS = 1_024
+
+
+def canonical(text: str) -> str:
+    """The form in which two texts count as the same: NFKC, lower case, numbers masked, white space folded."""
+    folded = unicodedata.normalize("NFKC", text[: MAX_TEXT_CHARS * 2]).casefold()
+    return _SPACE.sub(" ", _DIGITS.sub("0", folded)).strip()[:MAX_TEXT_CHARS]
+
+
+class Encoder(Protocol):
+    """Turns canonical texts into one row vector each (float32, any length, need not be normalised)."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the vector space, for caches and for the tail file."""
+        ...
+
+    @property
+    def min_similarity(self) -> float:
+        """Least cosine at which two texts may share a cluster, whatever the background says."""
+        ...
+
+    @property
+    def prior_similarity(self) -> float:
+        """Cosine to cut at when there are too few texts to learn it from."""
+        ...
+
+    @property
+    def match_similarity(self) -> float:
+        """Cosine of centroids at which a cluster is the same case as one of an earlier week."""
+        ...
+
+    def encode(self, texts: Sequence[str], *, reference: Sequence[str]) -> Matrix:
+        """Vectors of ``texts``; ``reference`` are ordinary texts, for encoders that learn what is ordinary."""
+        ...
+
+
+class LexicalEncoder:
+    """Words and character n-grams, weighed by how rare they are in the reference texts; no download, no network.
+
+    Word 1-2-grams at half weight beside word-bounded character 3-5-grams, sublinear term frequency, no
+    dimension reduction: on four public intent sets it scored above TF-IDF + SVD and within .07 ARI of a neural encoder.
+    """
+
+    name = "built-in lexical"
+    min_similarity = 0.08
+    prior_similarity = 0.30
+    match_similarity = 0.45
+
+    def encode(self, texts: Sequence[str], *, reference: Sequence[str]) -> Matrix:
+        from scipy.sparse import hstack
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        blocks = []
+        words = {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"}
+        characters = {"analyzer": "char_wb", "ngram_range": (3, 5)}
+        for options, weight in ((words, 0.5), (characters, 1.0)):
+            counter = CountVectorizer(lowercase=False, dtype=np.float32, **options)
+            # A leading letter keeps the vocabulary non-empty when every text is empty.
+            counter.fit(["a", *texts])
+            ordinary = counter.transform(reference)
+            documents = ordinary.shape[0]
+            document_frequency = np.asarray((ordinary > 0).sum(axis=0)).ravel()
+            idf = (np.log((1 + documents) / (1 + document_frequency)) + 1).astype(np.float32)
+            counts = counter.transform(texts)
+            counts.data = (np.log(counts.data) + 1) * idf[counts.indices]
+            blocks.append(_unit_rows(counts.tocsr()) * np.float32(weight))
+        return _unit_rows(hstack(blocks, format="csr"))
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Row vectors of which only the part orthogonal to the background direction counts.
+
+    The projection is kept beside the matrix instead of subtracted from it, so a sparse matrix stays sparse.
+    """
+
+    matrix: Matrix
+    along: NDArray[np.float32]
+    norm: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, matrix: Any, direction: NDArray[np.float32] | None) -> Vectors:
+        """``direction`` is a unit vector to take out; None keeps the vectors as they are."""
+        along = (
+            np.zeros(matrix.shape[0], dtype=np.float32)
+            if direction is None
+            else np.asarray(matrix @ direction, dtype=np.float32).ravel()
+        )
+        squared = matrix.multiply(matrix).sum(axis=1) if hasattr(matrix, "multiply") else (matrix**2).sum(axis=1)
+        rest = np.asarray(squared, dtype=np.float32).ravel() - along**2
+        return cls(matrix, along, np.sqrt(np.maximum(rest, 0)))
+
+    def __len__(self) -> int:
+        return int(self.matrix.shape[0])
+
+    def rows(self, index: Sequence[int] | NDArray[np.intp] | slice) -> Vectors:
+        return Vectors(self.matrix[index], self.along[index], self.norm[index])
+
+    def cosines(self, other: Vectors) -> NDArray[np.float32]:
+        """Dense (len(self), len(other)) float32; a row without anything but background is similar to nothing."""
+        out = np.empty((len(self), len(other)), dtype=np.float32)
+        transposed = other.matrix.T
+        for start in range(0, len(self), _CHUNK_ROWS):
+            rows = slice(start, start + _CHUNK_ROWS)
+            block = self.matrix[rows] @ transposed
+            block = block.toarray() if hasattr(block, "toarray") else block
+            block = block - np.outer(self.along[rows], other.along)
+            scale = np.outer(self.norm[rows], other.norm)
+            out[rows] = np.divide(block, scale, out=np.zeros_like(block), where=scale > 1e-6)
+        return np.clip(out, -1, 1)
+
+
+def background_direction(matrix: Any) -> NDArray[np.float32] | None:
+    """Unit vector along the mean of the background rows; None without rows or without a mean."""
+    if matrix.shape[0] == 0:
+        return None
+    mean = np.asarray(matrix.mean(axis=0), dtype=np.float32).ravel()
+    length = float(np.linalg.norm(mean))
+    return mean / np.float32(length) if length > 0 else None
+
+
+def _unit_rows(matrix: Any) -> Any:
+    from sklearn.preprocessing import normalize
+
+    return normalize(matrix, norm="l2", axis=1, copy=False)

@@ -1,0 +1,51 @@
+"""Untrusted text in Markdown: it is shown, and it does nothing.
+
+GitHub looks for mentions, issue references and bare links after rendering, so a backslash does not help against
+them: a zero-width space behind the character that starts one does. Everything else is escaped.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ZERO_WIDTH = "\u200b"
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNSEEN = re.compile(
+    "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$=^:/])")
+_STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.IGNORECASE)
+
+
+def inline(text: str, limit: int = 200) -> str:
+    """One line that renders as the text and nothing else, also inside a table cell; cut to ``limit`` characters."""
+    seen = " ".join(_visible(text).split())
+    if len(seen) > limit:
+        seen = f"{seen[: limit - 1]}…"
+    escaped = seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _PUNCTUATION.sub(r"\\\1", _defused(escaped))
+
+
+def fenced(text: str) -> str:
+    """A code block that the text cannot close, with mentions and references defused inside it as well."""
+    body = _defused(_visible(text))
+    longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{body}\n{fence}"
+
+
+def _visible(text: str) -> str:
+    """Without control characters and without those that hide or reorder what surrounds them."""
+    plain = _CONTROL.sub(" ", text.replace("\r\n", "\n"))
+    return _SURROGATE.sub("\ufffd", _UNSEEN.sub("", plain))
+
+
+def _defused(text: str) -> str:
+    return _STARTS_REFERENCE.sub(lambda match: _broken(match[1]), text)
+
+
+def _broken(start: str) -> str:
+    """A zero-width space inside the character sequence that would start a mention, a reference or a link."""
+    return f"{start[:-1]}{_ZERO_WIDTH}{start[-1]}" if len(start) > 1 else f"{start}{_ZERO_WIDTH}"

@@ -1,0 +1,143 @@
+"""Whether a cluster was seen before: in ``cases.yaml``, or in the tail file of an earlier week.
+
+History is text in the repository. A week's vector space is not comparable with another week's, so the texts of
+earlier cases are placed in this week's space and compared there, by members first and by centroid second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from tail_pipeline.domain.embedding import Vectors, canonical
+from tail_pipeline.domain.weeks import MiningDay
+
+REVIVAL_FACTOR = 2
+"""A rejected case is proposed again when its cluster weighs this many times what it weighed."""
+
+
+class Outcome(StrEnum):
+    """What becomes of a cluster this week."""
+
+    PROPOSED = "proposed"
+    OVER_CAP = "over_cap"
+    KNOWN = "known"
+    UNDECIDED = "undecided"
+    REJECTED_BEFORE = "rejected_before"
+    UNCLUSTERED = "unclustered"
+
+
+class Novelty(StrEnum):
+    """Why a proposed cluster is proposed."""
+
+    NEW = "new"
+    RETURNING = "returning"
+    REVIVED = "revived"
+
+
+class EarlierStatus(StrEnum):
+    """How an earlier case stands now."""
+
+    KNOWN = "known"
+    REJECTED = "rejected"
+    UNDECIDED = "undecided"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True)
+class EarlierCase:
+    """A case the repository already holds.
+
+    ``mined`` is None for a case nobody mined. ``abandoned`` means undecided in a pull request that was closed.
+    """
+
+    id: str
+    status: EarlierStatus
+    texts: tuple[str, ...]
+    span_ids: frozenset[str] = frozenset()
+    weight: int = 0
+    rubric_sha: str | None = None
+    mined: MiningDay | None = None
+    first_seen: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.texts:
+            raise ValueError(f"earlier case {self.id} has no text to compare with")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What history says about one cluster."""
+
+    outcome: Outcome
+    novelty: Novelty | None = None
+    case_id: str | None = None
+    first_seen: str | None = None
+
+
+class HistoryIndex:
+    """Finds the earlier case a cluster repeats, if any."""
+
+    def __init__(self, cases: Sequence[EarlierCase], vectors: Vectors, threshold: float) -> None:
+        """``vectors`` has one row per text of ``cases``, in ``texts_of`` order."""
+        self._cases = cases
+        self._vectors = vectors
+        self._threshold = threshold
+        self._owner = np.repeat(np.arange(len(cases)), [len(case.texts) for case in cases])
+        self._forms = [frozenset(canonical(text) for text in case.texts) for case in cases]
+        self._length = np.array([self._centroid_length(number) for number in range(len(cases))])
+
+    @staticmethod
+    def texts_of(cases: Sequence[EarlierCase]) -> list[str]:
+        """The canonical texts to embed, case after case."""
+        return [canonical(text) for case in cases for text in case.texts]
+
+    def match(self, cluster: Vectors, texts: Sequence[str], span_ids: Sequence[str]) -> EarlierCase | None:
+        """The earlier case with the same intent; of several, a known one before the most recent one.
+
+        A case shares members when it holds a span or, to the letter of the canonical form, a text of the cluster.
+        """
+        if not self._cases:
+            return None
+        own_texts, own_spans = set(texts), set(span_ids)
+        similarity = self._centroid_similarity(cluster)
+        candidates = []
+        for number, case in enumerate(self._cases):
+            shares_members = bool(self._forms[number] & own_texts or case.span_ids & own_spans)
+            if shares_members or similarity[number] >= self._threshold:
+                known = case.status is EarlierStatus.KNOWN
+                day = case.mined.key if case.mined else ""
+                candidates.append((known, day, shares_members, round(float(similarity[number]), 4), case.id, case))
+        return max(candidates, key=lambda candidate: candidate[:-1])[-1] if candidates else None
+
+    def _centroid_similarity(self, cluster: Vectors) -> np.ndarray:
+        per_text = cluster.cosines(self._vectors).mean(axis=0)
+        count = np.bincount(self._owner, minlength=len(self._cases))
+        per_case = np.bincount(self._owner, weights=per_text, minlength=len(self._cases)) / count
+        length = self._length * np.sqrt(max(float(cluster.cosines(cluster).mean()), 0.0))
+        return np.divide(per_case, length, out=np.zeros_like(per_case), where=length > 0)
+
+    def _centroid_length(self, number: int) -> float:
+        rows = self._vectors.rows(np.flatnonzero(self._owner == number))
+        return float(np.sqrt(max(float(rows.cosines(rows).mean()), 0.0)))
+
+
+def judge_novelty(earlier: EarlierCase | None, *, weight: int, rubric_sha: str) -> Verdict:
+    """Propose what is new, what nobody got to decide, and what was rejected but has grown or meets another rubric."""
+    if earlier is None:
+        return Verdict(Outcome.PROPOSED, Novelty.NEW)
+    match earlier.status:
+        case EarlierStatus.KNOWN:
+            return Verdict(Outcome.KNOWN, None, earlier.id, earlier.first_seen)
+        case EarlierStatus.UNDECIDED:
+            return Verdict(Outcome.UNDECIDED, None, earlier.id, earlier.first_seen)
+        case EarlierStatus.ABANDONED:
+            return Verdict(Outcome.PROPOSED, Novelty.RETURNING, earlier.id, earlier.first_seen)
+        case EarlierStatus.REJECTED:
+            grown = weight >= REVIVAL_FACTOR * max(earlier.weight, 1)
+            if grown or earlier.rubric_sha != rubric_sha:
+                return Verdict(Outcome.PROPOSED, Novelty.REVIVED, earlier.id, earlier.first_seen)
+            return Verdict(Outcome.REJECTED_BEFORE, None, earlier.id, earlier.first_seen)

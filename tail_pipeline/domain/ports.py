@@ -1,0 +1,140 @@
+"""What the pipeline needs from outside, as protocols the adapters fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import polars as pl
+
+from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.pull_request import PullRequest
+from tail_pipeline.domain.review import FileVersion
+from tail_pipeline.domain.spans import SegmentFilter, SpanBatch
+from tail_pipeline.domain.weeks import Window
+
+
+class TraceStore(Protocol):
+    """Reads units of work from where the team keeps its traces.
+
+    Raises TransientError when the store does not answer and PermanentError when its shape is wrong; both name it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Names the store in messages, without secrets."""
+        ...
+
+    def check(self) -> None:
+        """Return when the store answers and has what is needed."""
+        ...
+
+    def iter_spans(self, window: Window, segment: SegmentFilter) -> Iterator[SpanBatch]:
+        """Units that started in the window; of a (trace_id, span_id) met twice the last version comes first."""
+        ...
+
+    def iter_feedback(self, window: Window, segment: SegmentFilter) -> Iterator[pl.DataFrame]:
+        """(trace_id, span_id) of units that were given feedback in the window, whenever they started."""
+        ...
+
+    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter) -> Iterator[SpanBatch]:
+        """All units of these traces."""
+        ...
+
+    def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:
+        """How many units of the window carry each value of a segment column; None counts those without one."""
+        ...
+
+
+class Redactor(Protocol):
+    """Takes private data out of a span frame before anything is written."""
+
+    def redact(self, frame: pl.DataFrame) -> pl.DataFrame: ...
+
+
+class Scorer(Protocol):
+    """Adds ``score``, ``faithfulness`` and ``unscored_reason`` to a span frame."""
+
+    def score(self, frame: pl.DataFrame) -> pl.DataFrame: ...
+
+
+class BranchState(StrEnum):
+    """How a tail branch stands; ``closed`` is a branch somebody deleted or a pull request closed unmerged."""
+
+    ABSENT = "absent"
+    OPEN = "open"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class TailBranch:
+    """A tail branch and every state its file had on it, oldest first; ``head`` is None unless the branch exists."""
+
+    name: str
+    state: BranchState
+    head: str | None
+    versions: tuple[FileVersion, ...]
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of the repository and where it was found: on the base branch (None) or on an unmerged tail branch."""
+
+    path: str
+    text: str
+    branch: str | None
+
+
+class Published(StrEnum):
+    """What publishing did."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class PublishedPullRequest:
+    number: int
+    url: str
+    head: str
+    outcome: Published
+
+
+@dataclass(frozen=True)
+class PublishedEscalation:
+    url: str
+    created: bool
+
+
+class Repository(Protocol):
+    """The team's repository: what counts is on the base branch, what is under review on tail branches."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, path: str) -> str | None:
+        """Text of a file on the base branch; None when it is not there."""
+        ...
+
+    def tail_files(self, tail_dir: str) -> list[StoredFile]:
+        """The YAML files directly in a directory, on the base branch and on unmerged tail branches."""
+        ...
+
+    def tail_branch(self, name: str, path: str) -> TailBranch:
+        """The state of one tail branch and the history of its file."""
+        ...
+
+    def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
+        """Commit and open or update; writes nothing when nothing differs.
+
+        ``branch`` is the state the text was composed against; raises TransientError when it has moved since.
+        """
+        ...
+
+    def escalate(self, escalation: Escalation) -> PublishedEscalation:
+        """Raise the issue unless one with this key exists."""
+        ...

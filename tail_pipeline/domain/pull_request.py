@@ -1,0 +1,203 @@
+"""The pull request an engineering lead finds on Monday: names, and a body that reads in the order of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tail_pipeline.domain.markdown import inline
+from tail_pipeline.domain.tail_file import TailCase, TailFile
+from tail_pipeline.domain.trend import Trend, Verdict
+from tail_pipeline.domain.weeks import IsoWeek
+
+LABELS = ("tail-miner", "eval")
+BRANCH_PREFIX = "tail-miner/"
+MAX_BODY_CHARS = 60_000
+_MAX_LISTED = 50
+
+_WHY = {
+    "over_cap": "over the cap",
+    "known": "known: already in cases.yaml, failing again",
+    "undecided": "undecided in an earlier pull request",
+    "rejected_before": "rejected before",
+}
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """What is asked of the repository: one file on one branch, under review."""
+
+    branch: str
+    path: str
+    text: str
+    commit_message: str
+    title: str
+    body: str
+    labels: tuple[str, ...]
+    reviewers: tuple[str, ...]
+
+
+def branch_of(tail_path: str, follow_up: int = 1) -> str:
+    """``eval/tail/acme/2026-W17.yaml`` → ``tail-miner/acme/2026-W17``; a follow-up carries its number, ``….2``."""
+    parts = [part for part in tail_path.removesuffix(".yaml").split("/") if part != "tail"]
+    place = parts[1:] if parts[0] == "eval" else parts
+    return f"{BRANCH_PREFIX}{'/'.join(place)}{f'.{follow_up}' if follow_up > 1 else ''}"
+
+
+def subject(file: TailFile) -> str:
+    """Title of the pull request and of its commit; holds names from the configuration only, no trace text."""
+    return f"Regression tail {file.iso_week}: {file.agent}{f' / {file.segment}' if file.segment else ''}"
+
+
+def render_body(file: TailFile, trend: Trend, *, path: str) -> str:
+    """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows."""
+    fixed = [
+        _scorecard(file),
+        _summary(file),
+        "{cases}",
+        _trend(trend),
+        _left_out(file),
+        _complaints(file),
+        _how_to_review(path),
+    ]
+    around = "\n\n".join(part for part in fixed if part)
+    room = MAX_BODY_CHARS - len(around)
+    return around.replace("{cases}", _cases_table(file.cases, path, room), 1) + "\n"
+
+
+def trend_chart(trend: Trend) -> str:
+    """A mermaid chart of the weeks that have a tail file; empty with fewer than two."""
+    if len(trend.weeks) < 2:
+        return ""
+    labels = ", ".join(f'"{_short(one.week)}"' for one in trend.weeks)
+    clusters = ", ".join(str(one.clusters) for one in trend.weeks)
+    new = ", ".join(str(one.new_clusters) for one in trend.weeks)
+    top = max(1, *(one.clusters for one in trend.weeks))
+    return (
+        "```mermaid\nxychart-beta\n"
+        '  title "Clusters before the cap (bars), new ones (line)"\n'
+        f"  x-axis [{labels}]\n"
+        f'  y-axis "clusters" 0 --> {top}\n'
+        f"  bar [{clusters}]\n"
+        f"  line [{new}]\n```"
+    )
+
+
+def _scorecard(file: TailFile) -> str:
+    if not file.cases:
+        return f"## No case this week\n\n{_why_no_case(file)}"
+    return (
+        "## Scorecard\n\n"
+        f"**{len(file.cases)} mined {_plural('case', len(file.cases))}. No dry run:** no target is configured, so how many "
+        "of them the current `model_primary` already handles is not known."
+    )
+
+
+def _why_no_case(file: TailFile) -> str:
+    if file.counts.spans == 0:
+        return "The trace store holds no spans for this window. If there was traffic, check the store and its `columns:`."
+    if file.counts.failing == 0:
+        return f"None of the {file.counts.spans} spans would fail the rubric on main."
+    return (
+        f"{file.counts.failing} of {file.counts.spans} spans would fail the rubric, and none of them makes a new case: "
+        "they stand alone, are known, or were decided before. What was left out is listed below."
+    )
+
+
+def _summary(file: TailFile) -> str:
+    counts, rubric = file.counts, file.rubric
+    judge = f"judged by `{rubric.judge_model}`" if rubric.judge_model else "scores as recorded in the trace store, no judge"
+    window = f"{file.window.start:%Y-%m-%d %H:%M} to {file.window.end:%Y-%m-%d %H:%M} UTC"
+    unscored = f"**{counts.unscored} unscored**" if counts.unscored else "0 unscored"
+    return (
+        f"| window | spans | failing | clusters | new | over the cap | stood alone |\n|---|---|---|---|---|---|---|\n"
+        f"| {window} | {counts.spans} ({unscored}) | {counts.failing} | {counts.clusters} | {counts.new_clusters} "
+        f"| {counts.over_cap} | {counts.unclustered} |\n\n"
+        f"Failing means score < {rubric.rubric_min_score}, faithfulness < {rubric.ragas_faithfulness} or negative feedback; "
+        f"{judge}; rubric `{rubric.sha}`."
+    )
+
+
+def _cases_table(cases: Sequence[TailCase], path: str, room: int) -> str:
+    if not cases:
+        return ""
+    head = (
+        "## Cases\n\n| id | title | weight | spans | triggers | novelty | expected from | dry run |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
+    rows: list[str] = []
+    used = len(head)
+    for number, case in enumerate(cases):
+        row = _case_row(case)
+        rest = f"\n{len(cases) - number} more cases are in `{path}`."
+        if used + len(row) + len(rest) + 1 > room:
+            return head + "\n".join(rows) + "\n" + rest
+        rows.append(row)
+        used += len(row) + 1
+    return head + "\n".join(rows)
+
+
+def _case_row(case: TailCase) -> str:
+    triggers = ", ".join(f"{name} {count}" for name, count in case.cluster.triggers.items() if count)
+    costly = " ⚠" if case.cost_weight > 1 else ""
+    labels = f" ({inline(', '.join(case.labels), 60)})" if case.labels else ""
+    cells = [
+        f"`{case.id}`",
+        f"{inline(case.title, 120)}{labels}{costly}",
+        str(case.cluster.weight),
+        str(case.cluster.size),
+        triggers,
+        case.cluster.novelty,
+        case.expected_source.replace("_", " "),
+        "not run",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _trend(trend: Trend) -> str:
+    lines = [f"## Trend: {trend.verdict}", f"{trend.reason}. {trend.remark}"]
+    if trend.verdict is Verdict.CLOSING:
+        lines.append("The tail is closing.")
+    if trend.missing:
+        lines.append(f"No tail file for {', '.join(map(str, trend.missing))}: unknown, not zero.")
+    lines.append(trend_chart(trend))
+    return "\n\n".join(line for line in lines if line)
+
+
+def _left_out(file: TailFile) -> str:
+    if not file.not_proposed:
+        return ""
+    rows = [
+        f"| {inline(row.title, 120)} | {row.weight} | {row.size} | {_WHY[row.why]}{f' (`{row.case}`)' if row.case else ''} |"
+        for row in file.not_proposed[:_MAX_LISTED]
+    ]
+    more = len(file.not_proposed) - len(rows)
+    rest = f"\n\n{more} more are in the file." if more > 0 else ""
+    return "## Not proposed\n\n| cluster | weight | spans | why |\n|---|---|---|---|\n" + "\n".join(rows) + rest
+
+
+def _complaints(file: TailFile) -> str:
+    if not file.complaints:
+        return ""
+    shown = file.complaints[:_MAX_LISTED]
+    rows = [f"- `{row.feedback}` {inline(row.input)}" for row in shown]
+    more = len(file.complaints) - len(rows)
+    rest = f"\n- {more} more are in the file." if more > 0 else ""
+    return "## Complaints that stand alone\n\n" + "\n".join(rows) + rest
+
+
+def _how_to_review(path: str) -> str:
+    return (
+        "## How to review\n\n"
+        f"1. Open `{path}`; per case, read `input` and make `expected` what the agent should have answered.\n"
+        "2. Set `status: promoted`, or `status: rejected` with a `rejection_reason`. Your edits are never overwritten.\n"
+        "3. Run `tail-pipeline validate`, then merge."
+    )
+
+
+def _short(week: IsoWeek) -> str:
+    return f"W{week.week:02d}"
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"

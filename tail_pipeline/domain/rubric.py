@@ -1,0 +1,72 @@
+"""What good means: the thresholds, criteria and cost weights of one ``rubric.yaml``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+CostWeight = Annotated[int, Field(strict=True, ge=1, le=1000)]
+
+
+class Criterion(BaseModel):
+    """One thing an answer is judged on, by a model (``judge``) or by code (``check``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    weight: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+    floor: Share | None = Field(default=None, description="A score below it fails the span whatever the mean.")
+    judge: str | None = Field(default=None, description="What a model is asked to rate, in one sentence.")
+    check: dict[str, Any] | None = Field(default=None, description="A deterministic test, by name.")
+
+    @model_validator(mode="after")
+    def _one_way_to_decide(self) -> Criterion:
+        if (self.judge is None) == (self.check is None):
+            raise ValueError("needs either 'judge' or 'check', and not both")
+        return self
+
+
+class Rubric(BaseModel):
+    """The one place for thresholds: the weekly tail and the model gate both read it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model_primary: str | None = Field(default=None, description="The model in production, as endpoint/model.")
+    judge_model: str | None = Field(default=None, description="Absent: recorded scores are used as they are.")
+    rubric_min_score: Share
+    ragas_faithfulness: Share
+    per_case_regression: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] = Field(
+        default=3, description="Points of 100 a case may lose when model_primary changes."
+    )
+    criteria: list[Criterion] = Field(default_factory=list)
+    cost_weights: dict[str, CostWeight] = Field(
+        default_factory=lambda: {"regulatory": 10, "safety": 10},
+        description="How much heavier than an ordinary span a span with this label weighs.",
+    )
+
+    @model_validator(mode="after")
+    def _criteria_are_distinct(self) -> Rubric:
+        names = [criterion.name for criterion in self.criteria]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"criteria named twice: {', '.join(repeated)}")
+        return self
+
+    @property
+    def sha(self) -> str:
+        """Fingerprint of what decides a score: criteria and judge, not thresholds, weights of cost or comments.
+
+        Moving a threshold therefore re-selects without re-scoring.
+        """
+        decides = {"judge_model": self.judge_model, "criteria": [c.model_dump() for c in self.criteria]}
+        canonical = json.dumps(decides, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    def cost_weight(self, labels: Iterable[str]) -> int:
+        """The largest cost weight among the labels; 1 when none has one."""
+        return max((self.cost_weights.get(label, 1) for label in labels), default=1)

@@ -1,0 +1,35 @@
+"""Which spans would fail today's rubric, and by which of the three triggers."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.spans import is_negative_feedback
+
+TRIGGERS = ("rubric", "ragas", "feedback")
+
+
+def with_triggers(scored: pl.DataFrame, rubric: Rubric) -> pl.DataFrame:
+    """Add ``triggers``: the list, possibly empty, of those a span hit.
+
+    ``rubric``: score strictly below ``rubric_min_score``. ``ragas``: faithfulness strictly below
+    ``ragas_faithfulness``, only where something was retrieved. ``feedback``: explicit negative feedback whatever the score.
+    """
+    has_context = pl.col("contexts").list.len().fill_null(0) > 0
+    hit = {
+        "rubric": (pl.col("score") < rubric.rubric_min_score).fill_null(False),
+        "ragas": ((pl.col("faithfulness") < rubric.ragas_faithfulness) & has_context).fill_null(False),
+        "feedback": is_negative_feedback(),
+    }
+    named = [pl.when(hit[name]).then(pl.lit(name)) for name in TRIGGERS]
+    return scored.with_columns(pl.concat_list(named).list.drop_nulls().alias("triggers"))
+
+
+def is_failing() -> pl.Expr:
+    return pl.col("triggers").list.len() > 0
+
+
+def is_passing() -> pl.Expr:
+    """Scored and without a trigger; an unscored span proves nothing about its answer."""
+    return (pl.col("triggers").list.len() == 0) & pl.col("score").is_not_null()

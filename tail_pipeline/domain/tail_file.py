@@ -1,0 +1,386 @@
+"""``eval/tail/<ISO-week>.yaml``: what a reviewer decides on, and the record of what was decided.
+
+The records, how a week's clusters become cases with stable ids, and how the file is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import polars as pl
+
+from tail_pipeline.domain.background import SpanKey
+from tail_pipeline.domain.cases import Record
+from tail_pipeline.domain.novelty import Novelty, Outcome
+from tail_pipeline.domain.rubric import CostWeight, Rubric, Share
+from tail_pipeline.domain.selection import is_failing
+from tail_pipeline.domain.weeks import IsoWeek, MiningDay, Window
+from tail_pipeline.domain.weighted_clusters import Cluster
+from tail_pipeline.domain.yaml_text import Flow, list_items, to_yaml
+
+MAX_TEXT_CHARS = 20_000
+MAX_CONTEXTS = 20
+MAX_CONTEXT_CHARS = 8_000
+MAX_PARAPHRASE_CHARS = 1_000
+MAX_SPAN_IDS = 100
+"""Ids kept in the file, enough to recognise a cluster by its members; the cluster frame holds them all."""
+
+CASE_ID = re.compile(r"tail-(\d{4}W\d{2})(?:-([a-z0-9][a-z0-9_-]{0,62}))?-(\d{3,})")
+
+
+class CaseWindow(Record):
+    start: datetime
+    end: datetime
+
+
+class CaseRubric(Record):
+    """The rubric a file was made with."""
+
+    sha: str
+    rubric_min_score: Share
+    ragas_faithfulness: Share
+    judge_model: str | None
+
+
+class Counts(Record):
+    """Spans by state, and clusters before the cap; ``unclustered`` counts spans that stood alone."""
+
+    spans: int
+    scored: int
+    unscored: int
+    failing: int
+    clusters: int
+    new_clusters: int
+    cases: int
+    over_cap: int
+    unclustered: int
+    max_clusters: int
+
+    @classmethod
+    def sum(cls, counts: Sequence[Counts]) -> Counts:
+        """The fold of a week's runs; the cap is the sum of the runs' caps."""
+        return cls(**{name: sum(getattr(count, name) for count in counts) for name in cls.model_fields})
+
+
+class Run(Record):
+    """One mining day of a daily agent."""
+
+    day: str
+    window: CaseWindow
+    counts: Counts
+
+
+class CaseCluster(Record):
+    """What the traffic behind a case looked like."""
+
+    size: int
+    weight: int
+    triggers: dict[str, int]
+    lowest_score: float | None
+    novelty: Literal["new", "returning", "revived"]
+    first_seen: str
+    span_ids: list[str]
+    paraphrases: list[str]
+
+
+class TailCase(Record):
+    """One mined case under review."""
+
+    id: str
+    title: str
+    status: Literal["proposed", "promoted", "rejected"]
+    rejection_reason: str | None
+    input: str
+    context: list[str]
+    expected: str | None
+    expected_source: Literal["user_correction", "passing_span", "model", "none"]
+    labels: list[str]
+    source: Literal["tail_miner"]
+    cost_weight: CostWeight
+    run: str | None = None
+    cluster: CaseCluster
+    dry_run: None = None
+
+
+class NotProposed(Record):
+    """A cluster that was found and is not up for review."""
+
+    title: str
+    weight: int
+    size: int
+    why: Literal["over_cap", "known", "undecided", "rejected_before"]
+    case: str | None = None
+    run: str | None = None
+
+
+class Complaint(Record):
+    """Explicit negative feedback that joined no cluster."""
+
+    span_id: str
+    input: str
+    feedback: str
+    run: str | None = None
+
+
+class TailFile(Record):
+    """The whole of a tail file."""
+
+    iso_week: str
+    agent: str
+    segment: str | None
+    window: CaseWindow
+    rubric: CaseRubric
+    counts: Counts
+    runs: list[Run] | None = None
+    cases: list[TailCase]
+    not_proposed: list[NotProposed]
+    complaints: list[Complaint]
+
+    @property
+    def week(self) -> IsoWeek:
+        return IsoWeek.parse(self.iso_week)
+
+
+Row = TypeVar("Row", TailCase, NotProposed, Complaint)
+
+
+class DraftedCase(Record):
+    """What a case takes from the spans behind a cluster."""
+
+    context: list[str]
+    expected: str | None
+    expected_source: Literal["user_correction", "passing_span", "none"]
+
+
+def draft(cluster: Cluster, spans: Mapping[SpanKey, Mapping[str, Any]]) -> DraftedCase:
+    """The expected output to offer: the user's own correction, else a passing answer to the same intent, else none.
+
+    ``spans`` holds at least the cluster's representative, corrected_by and answered_by rows.
+    """
+    context = [_cut(text, MAX_CONTEXT_CHARS) for text in spans[cluster.representative]["contexts"] or []]
+    context = context[:MAX_CONTEXTS]
+    if cluster.corrected_by:
+        correction = spans[cluster.corrected_by]["correction"]
+        return DraftedCase(context=context, expected=_cut(correction, MAX_TEXT_CHARS), expected_source="user_correction")
+    if cluster.answered_by and (answer := spans[cluster.answered_by]["output"]):
+        return DraftedCase(context=context, expected=_cut(answer, MAX_TEXT_CHARS), expected_source="passing_span")
+    return DraftedCase(context=context, expected=None, expected_source="none")
+
+
+def build_tail_file(
+    *,
+    day: MiningDay,
+    window: Window,
+    agent: str,
+    segment: str | None,
+    rubric: Rubric,
+    counts: Counts,
+    clusters: Sequence[Cluster],
+    drafts: Mapping[SpanKey, DraftedCase],
+    complaints: Sequence[Complaint],
+    one_run_a_week: bool,
+    earlier_versions: Sequence[TailFile],
+) -> TailFile:
+    """One mining day's tail, folded into what the week's file already holds.
+
+    ``earlier_versions`` are the states this file ever had, oldest first: a cluster that was a case in any of
+    them gets that case's id, and no number is given out twice. A daily agent's other days are kept as they are;
+    ``drafts`` are keyed by the clusters' representatives.
+    """
+    run = None if one_run_a_week else day.key
+    ids = _Ids(day.iso_week, segment, earlier_versions, run)
+    proposed = [cluster for cluster in clusters if cluster.outcome is Outcome.PROPOSED]
+    cases = [
+        _case(case_id, cluster, drafts[cluster.representative], day.iso_week, run)
+        for case_id, cluster in zip(ids.assign(proposed), proposed, strict=True)
+    ]
+    left_out = [
+        NotProposed(
+            title=cluster.title, weight=cluster.weight, size=cluster.size, why=cluster.outcome.value, case=cluster.case_id, run=run
+        )
+        for cluster in clusters
+        if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
+    ]
+    this_window = CaseWindow(start=window.start, end=window.end)
+    header = {
+        "iso_week": str(day.iso_week),
+        "agent": agent,
+        "segment": segment,
+        "rubric": CaseRubric(
+            sha=rubric.sha,
+            rubric_min_score=rubric.rubric_min_score,
+            ragas_faithfulness=rubric.ragas_faithfulness,
+            judge_model=rubric.judge_model,
+        ),
+    }
+    if one_run_a_week:
+        return TailFile(
+            **header, window=this_window, counts=counts, cases=cases, not_proposed=left_out, complaints=list(complaints)
+        )
+    before = earlier_versions[-1] if earlier_versions else None
+    runs = sorted(
+        [*_other_days(before.runs or [] if before else [], day.key), Run(day=day.key, window=this_window, counts=counts)],
+        key=lambda one: one.day,
+    )
+    return TailFile(
+        **header,
+        window=CaseWindow(start=runs[0].window.start, end=runs[-1].window.end),
+        counts=Counts.sum([one.counts for one in runs]),
+        runs=runs,
+        cases=_by_day([*(case for case in before.cases if case.run != run), *cases] if before else cases),
+        not_proposed=_by_day([*(row for row in before.not_proposed if row.run != run), *left_out] if before else left_out),
+        complaints=_by_day(
+            [*(row for row in before.complaints if row.run != run), *complaints] if before else list(complaints)
+        ),
+    )
+
+
+def count_week(scored: pl.LazyFrame, clusters: Sequence[Cluster], *, max_clusters: int) -> Counts:
+    """The counts of one run, from the scored span schema and the clusters found in it."""
+    spans, unscored, failing = (
+        scored.select(pl.len(), pl.col("score").is_null().sum(), is_failing().sum()).collect(engine="streaming").row(0)
+    )
+    outcomes = Counter(cluster.outcome for cluster in clusters)
+    return Counts(
+        spans=spans,
+        scored=spans - unscored,
+        unscored=unscored,
+        failing=failing,
+        clusters=len(clusters) - outcomes[Outcome.UNCLUSTERED],
+        new_clusters=sum(cluster.novelty is Novelty.NEW for cluster in clusters),
+        cases=outcomes[Outcome.PROPOSED],
+        over_cap=outcomes[Outcome.OVER_CAP],
+        unclustered=sum(cluster.size for cluster in clusters if cluster.outcome is Outcome.UNCLUSTERED),
+        max_clusters=max_clusters,
+    )
+
+
+def complaints_of(unclustered: Iterable[Mapping[str, Any]], run: str | None) -> list[Complaint]:
+    """The negative feedback among spans that joined no cluster, in order of time."""
+    rows = sorted(unclustered, key=lambda row: (row["start_time"], row["trace_id"], row["span_id"]))
+    return [
+        Complaint(
+            span_id=row["span_id"],
+            input=_cut(row["input"], MAX_PARAPHRASE_CHARS),
+            feedback=row["user_feedback"] or "corrected",
+            run=run,
+        )
+        for row in rows
+        if "feedback" in row["triggers"]
+    ]
+
+
+def render(file: TailFile, *, schema_path: str) -> str:
+    """The bytes of the file; ``schema_path`` is where the JSON schema lies, seen from the file."""
+    header = {
+        "iso_week": file.iso_week,
+        "agent": file.agent,
+        "segment": file.segment,
+        "window": Flow(file.window.model_dump()),
+        "rubric": Flow(file.rubric.model_dump()),
+        "counts": Flow(file.counts.model_dump()),
+    }
+    if file.runs is not None:
+        header["runs"] = [Flow(run.model_dump()) for run in file.runs]
+    sections = {
+        "cases": [_case_layout(case) for case in file.cases],
+        "not_proposed": [Flow(_without_empty_run(row)) for row in file.not_proposed],
+        "complaints": [Flow(_without_empty_run(row)) for row in file.complaints],
+    }
+    return f"# yaml-language-server: $schema={schema_path}\n{to_yaml(header | sections)}"
+
+
+def render_cases(cases: Sequence[TailCase], *, indent: int) -> str:
+    """List items as they stand under ``cases:``, for appending to a file that a reviewer has edited."""
+    return list_items([_case_layout(case) for case in cases], indent)
+
+
+class _Ids:
+    """Gives every proposed cluster the id it had, or the next number of the week that was never used."""
+
+    def __init__(self, week: IsoWeek, segment: str | None, versions: Sequence[TailFile], run: str | None) -> None:
+        self._prefix = f"tail-{week.compact}-{f'{segment}-' if segment else ''}"
+        earlier: dict[str, TailCase] = {case.id: case for version in versions for case in version.cases}
+        numbers = [int(case_id.removeprefix(self._prefix)) for case_id in earlier if self._is_ours(case_id)]
+        self._last = max(numbers, default=0)
+        self._candidates = [case for case in earlier.values() if case.run == run]
+
+    def _is_ours(self, case_id: str) -> bool:
+        return case_id.startswith(self._prefix) and case_id.removeprefix(self._prefix).isdecimal()
+
+    def assign(self, clusters: Sequence[Cluster]) -> list[str]:
+        """The most members in common wins; each earlier id goes to one cluster at most."""
+        overlaps = []
+        for number, cluster in enumerate(clusters):
+            members = {span_id for _, span_id in cluster.members}
+            for case in self._candidates:
+                shared = len(members & set(case.cluster.span_ids))
+                if shared:
+                    overlaps.append((-shared, case.id, number))
+        taken: dict[int, str] = {}
+        for _, case_id, number in sorted(overlaps):
+            if number not in taken and case_id not in taken.values():
+                taken[number] = case_id
+        ids = []
+        for number in range(len(clusters)):
+            if number not in taken:
+                self._last += 1
+            ids.append(taken.get(number) or f"{self._prefix}{self._last:03d}")
+        return ids
+
+
+def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, run: str | None) -> TailCase:
+    return TailCase(
+        id=case_id,
+        title=cluster.title,
+        status="proposed",
+        rejection_reason=None,
+        input=_cut(cluster.text, MAX_TEXT_CHARS),
+        context=drafted.context,
+        expected=drafted.expected,
+        expected_source=drafted.expected_source,
+        labels=list(cluster.labels),
+        source="tail_miner",
+        cost_weight=cluster.cost_weight,
+        run=run,
+        cluster=CaseCluster(
+            size=cluster.size,
+            weight=cluster.weight,
+            triggers=cluster.triggers,
+            lowest_score=None if cluster.lowest_score is None else round(cluster.lowest_score, 4),
+            novelty=cluster.novelty.value if cluster.novelty else "new",
+            first_seen=cluster.first_seen or str(week),
+            span_ids=[span_id for _, span_id in cluster.members[:MAX_SPAN_IDS]],
+            paraphrases=[_cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
+        ),
+    )
+
+
+def _case_layout(case: TailCase) -> dict[str, Any]:
+    layout = _without_empty_run(case)
+    layout["cluster"]["triggers"] = Flow(layout["cluster"]["triggers"])
+    return layout
+
+
+def _without_empty_run(record: Record) -> dict[str, Any]:
+    layout = record.model_dump()
+    if layout["run"] is None:
+        del layout["run"]
+    return layout
+
+
+def _cut(text: str, limit: int) -> str:
+    """Long text keeps its beginning and says what is missing."""
+    return text if len(text) <= limit else f"{text[:limit]}\n[cut here: {len(text)} characters in the trace]"
+
+
+def _other_days(runs: Sequence[Run], day: str) -> list[Run]:
+    return [run for run in runs if run.day != day]
+
+
+def _by_day(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.run or "")

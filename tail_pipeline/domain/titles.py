@@ -1,0 +1,47 @@
+"""A few words for a cluster, without a model: those that set it apart from the rest of the week."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+MAX_TITLE_WORDS = 6
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_STOP = frozenset(
+    "a an and any are as at be been but by can could did do does for from had has have he her hers him his how i i'd i'll "
+    "i'm i've if in is it it's its just like me my no not of on or our please she should so some than that the their them "
+    "then there these they this those to us was we were what what's when where which who why will with would you your".split()
+)
+
+
+def words_of(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+class TitleWords:
+    """Knows how common each word is in the week, so that a title can name what is not."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = max(len(texts), 1)
+        self._frequency = Counter(word for text in texts for word in set(words_of(text)))
+
+    def title(self, representative: str, members: Sequence[str]) -> str:
+        """Up to six words of the representative, in its order, starting with a capital letter.
+
+        A word counts for the share of members that use it times how rare it is in the week. Only letters and
+        digits get in, so a title can neither break Markdown nor mention anybody.
+        """
+        inside = Counter(word for text in members for word in set(words_of(text)))
+        ordered = list(dict.fromkeys(word for word in words_of(representative[:2_000]) if len(word) <= 30))
+        telling = [word for word in ordered if word not in _STOP] or ordered
+
+        def weight(word: str) -> float:
+            rarity = math.log((1 + self._texts) / (1 + self._frequency[word])) + 0.1
+            return inside[word] / max(len(members), 1) * rarity
+
+        chosen = set(sorted(telling, key=lambda word: (-weight(word), telling.index(word)))[:MAX_TITLE_WORDS])
+        title = " ".join(word for word in ordered if word in chosen)
+        return title[:1].upper() + title[1:] if title else "(no words)"
