@@ -35,6 +35,8 @@ def cluster_map(points: Sequence[MapPoint], titles: Mapping[int, str]) -> bytes:
 
 def trend_chart(trend: Trend) -> bytes:
     """Clusters before the cap as bars, new ones as a line, a gap where a week has no tail file."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(7, 3)
     axes = figure.add_subplot()
     shown = {one.week: one for one in trend.weeks}
@@ -45,7 +47,7 @@ def trend_chart(trend: Trend) -> bytes:
     axes.bar(labels, clusters, color="steelblue", label="clusters")
     axes.plot(labels, new, color="darkorange", marker="o", label="new")
     axes.set_title(f"{trend.week}: {trend.verdict}")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return _png(figure)
 

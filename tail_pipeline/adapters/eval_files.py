@@ -163,6 +163,20 @@ def trend_of(file: TailFile, history: History, cadence: Cadence) -> Trend:
     return judge_trend(file.week, history.weeks | {file.week: numbers_of(file)}, cadence)
 
 
+def load_week(
+    repository: Repository, agent: Agent, segment: str | None, week: IsoWeek
+) -> tuple[TailFile | None, Trend]:
+    """The tail file of a week, wherever it is, and the trend that ends with it; None when there is no file."""
+    path = agent.tail_path(segment, week)
+    stored = [file for file in repository.tail_files(agent.tail_dir_of(segment)) if file.path == path]
+    files = [parse_tail(file.text, _place(file)) for file in sorted(stored, key=lambda one: one.branch is None)]
+    history = load_history(repository, agent, segment, MiningDay(week.monday))
+    if not files:
+        return None, judge_trend(week, history.weeks, agent.cadence)
+    newest = max(files, key=lambda file: len(file.runs or []))
+    return newest, trend_of(newest, history, agent.cadence)
+
+
 def check_eval_files(repo_dir: Path) -> tuple[list[Finding], list[Finding]]:
     """Every file under the agents' eval directories of the work tree, as (errors, undecided cases)."""
     try:

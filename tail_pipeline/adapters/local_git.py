@@ -86,7 +86,9 @@ class LocalGitRepository:
             try:
                 self._git("update-ref", ref, commit, branch.head or "0" * 40)
             except PermanentError as error:
-                raise TransientError(f"branch {pull_request.branch} moved while it was being updated; run again") from error
+                raise TransientError(
+                    f"branch {pull_request.branch} moved while it was being updated; run again"
+                ) from error
             outcome = Published.CREATED if branch.head is None else Published.UPDATED
             head = commit
         number = self._number(pull_request.branch)
@@ -130,7 +132,9 @@ class LocalGitRepository:
         listing = self._git("ls-tree", "-z", commit, f"{directory}/")
         entries = [entry.partition("\t") for entry in listing.split("\0") if entry]
         return [
-            (path, meta.split(" ")[2]) for meta, _, path in entries if meta.split(" ")[1] == "blob" and path.endswith(".yaml")
+            (path, meta.split(" ")[2])
+            for meta, _, path in entries
+            if meta.split(" ")[1] == "blob" and path.endswith(".yaml")
         ]
 
     def _file_at(self, commit: str, path: str) -> str | None:
@@ -168,7 +172,7 @@ class LocalGitRepository:
             return BranchState.MERGED if merged_texts and name == branch_of(path) else BranchState.ABSENT
         head = next(line for line in body.read_text(encoding="utf-8").splitlines() if line.startswith("file: "))
         texts = {_fingerprint(text) for text in merged_texts}
-        if head.removeprefix("file: ") in texts or name == branch_of(path) and merged_texts:
+        if head.removeprefix("file: ") in texts or (name == branch_of(path) and merged_texts):
             return BranchState.MERGED
         return BranchState.CLOSED
 
@@ -257,7 +261,7 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
         file.write(text)
-    os.replace(file.name, path)
+    Path(file.name).replace(path)
 
 
 def _fingerprint(text: str) -> str:

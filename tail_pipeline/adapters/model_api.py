@@ -56,7 +56,9 @@ class EndpointEncoder:
         client = self._client()
         fetched: dict[str, np.ndarray] = {}
         with closing(client), ThreadPoolExecutor(_CONCURRENCY) as pool:
-            for batch, vectors in zip(batches, pool.map(lambda batch: self._embed(client, batch), batches), strict=True):
+            for batch, vectors in zip(
+                batches, pool.map(lambda batch: self._embed(client, batch), batches), strict=True
+            ):
                 found = dict(zip(batch, vectors, strict=True))
                 self._cache.put(found)
                 fetched |= found
@@ -82,7 +84,9 @@ class EndpointEncoder:
         rows = sorted(reply.data, key=lambda row: row.index)
         vectors = [np.asarray(row.embedding, dtype=np.float32) for row in rows]
         if len(vectors) != len(batch) or len({vector.shape for vector in vectors}) != 1:
-            raise PermanentError(f"{self._where()} answered {len(vectors)} vectors for {len(batch)} texts, or of unequal length")
+            raise PermanentError(
+                f"{self._where()} answered {len(vectors)} vectors for {len(batch)} texts, or of unequal length"
+            )
         if not all(np.isfinite(vector).all() for vector in vectors):
             raise PermanentError(f"{self._where()} answered vectors that are not finite")
         return vectors

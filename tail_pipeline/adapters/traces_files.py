@@ -79,10 +79,12 @@ class FileTraceStore:
         return counts
 
     def _paths(self) -> list[Path]:
-        found = sorted(Path(path) for path in glob.glob(str(self.repo_dir / self.pattern), recursive=True))
+        found = sorted(Path(path) for path in glob.glob(str(self.repo_dir / self.pattern), recursive=True))  # noqa: PTH207 patterns may be absolute
         files = [path for path in found if path.is_file()]
         if not files:
-            raise TransientError(f"trace store {self.name}: no file matches in {self.repo_dir}; check traces.path and the export")
+            raise TransientError(
+                f"trace store {self.name}: no file matches in {self.repo_dir}; check traces.path and the export"
+            )
         return files
 
     def _read(self, keep: pl.Expr) -> Iterator[SpanBatch]:
@@ -117,7 +119,7 @@ class FileTraceStore:
         number = 0
         try:
             with _opened(path) as file:
-                for number, line in enumerate(file, start=1):  # noqa: B007 the number is named after a cut file
+                for number, line in enumerate(file, start=1):
                     if line.isspace():
                         continue
                     try:
@@ -141,7 +143,9 @@ class FileTraceStore:
 def _batch(rows: list[Any], lines: list[int], bad: list[BadSpan], shown: str, keep: pl.Expr) -> SpanBatch:
     columns = {name: [getattr(row, name) for row in rows] for name in SPAN_SCHEMA if name != "metadata"}
     columns["metadata"] = [_json_text(row.metadata) for row in rows]
-    frame = pl.DataFrame(columns, schema=SPAN_SCHEMA).with_columns(pl.Series("_line", lines, dtype=pl.Int64)).filter(keep)
+    frame = (
+        pl.DataFrame(columns, schema=SPAN_SCHEMA).with_columns(pl.Series("_line", lines, dtype=pl.Int64)).filter(keep)
+    )
     places = pl.select(pl.format("{}:{}", pl.lit(shown), frame["_line"])).to_series()
     batch = checked(frame.drop("_line"), places)
     return SpanBatch(batch.frame, [*bad, *batch.bad])
@@ -150,7 +154,7 @@ def _batch(rows: list[Any], lines: list[int], bad: list[BadSpan], shown: str, ke
 def _row_type(columns: dict[str, str]) -> type[msgspec.Struct]:
     """A row of the span schema under the file's own column names; keys the schema does not know are ignored."""
     types = {name: _PYTHON_TYPES[type(dtype)] | None for name, dtype in SPAN_SCHEMA.items()}
-    fields = [(name, kind, None) for name, kind in types.items() if name != "metadata"]
+    fields: list[tuple[str, Any, Any]] = [(name, kind, None) for name, kind in types.items() if name != "metadata"]
     fields.append(("metadata", msgspec.Raw, msgspec.Raw(b"null")))
     return msgspec.defstruct("Row", fields, rename=columns)
 
@@ -172,7 +176,7 @@ def _reason(error: Exception) -> str:
 def _opened(path: Path) -> IO[bytes]:
     match _COMPRESSION.get(path.suffix):
         case "gzip":
-            return gzip.open(path, "rb")
+            return io.BufferedReader(gzip.open(path, "rb"))
         case "zstd":
             import zstandard
 

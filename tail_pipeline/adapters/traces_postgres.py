@@ -79,7 +79,9 @@ class PostgresTraceStore:
         for start in range(0, len(trace_ids), _MAX_BOUND_IDS):
             chunk = list(trace_ids[start : start + _MAX_BOUND_IDS])
             order = self._column("start_time")
-            yield from self._spans(lambda present: f"{self._trace_id(present)} = ANY($1)", segment, order=order, ids=chunk)
+            yield from self._spans(
+                lambda present: f"{self._trace_id(present)} = ANY($1)", segment, order=order, ids=chunk
+            )
 
     def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:
         with self._connected() as connection:

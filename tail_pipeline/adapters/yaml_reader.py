@@ -98,7 +98,9 @@ def _check_events(text: str, file: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise InvalidFile([Finding(file, event.start_mark.line + 1, "aliases (*name) are not allowed; repeat the value")])
+            raise InvalidFile(
+                [Finding(file, event.start_mark.line + 1, "aliases (*name) are not allowed; repeat the value")]
+            )
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             depth += 1
             if depth > MAX_DEPTH:

@@ -4,8 +4,9 @@ trace store → spans → scored_spans → weighted_clusters → tail_yaml → t
 fetches, calls the domain and says in metadata what it did; no decision is made here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -18,7 +19,7 @@ from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
-from tail_pipeline.domain.background import BackgroundSample
+from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.collection import SpanCollector
 from tail_pipeline.domain.escalation import compose_escalation
 from tail_pipeline.domain.novelty import Outcome
@@ -32,7 +33,7 @@ from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
 from tail_pipeline.domain.tail_file import TailFile, build_tail_file, complaints_of, count_week, draft, render
 from tail_pipeline.domain.trend import Trend
 from tail_pipeline.domain.weeks import Cadence
-from tail_pipeline.domain.weighted_clusters import ClusterPolicy, find_weighted_clusters, from_frame, to_frame
+from tail_pipeline.domain.weighted_clusters import Cluster, ClusterPolicy, find_weighted_clusters, from_frame, to_frame
 
 UNDECLARED_SEGMENTS = "undeclared_segments"
 
@@ -82,7 +83,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         return dg.AssetKey([prefix, name])
 
     undeclared = dg.AssetCheckSpec(
-        UNDECLARED_SEGMENTS, asset=key("spans"), description="Every segment seen in the traces is declared in agents.yaml."
+        UNDECLARED_SEGMENTS,
+        asset=key("spans"),
+        description="Every segment seen in the traces is declared in agents.yaml.",
     )
 
     @dg.asset(
@@ -93,7 +96,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         check_specs=[undeclared] if agent.segments else [],
         kinds={agent.traces.store, "polars"},
     )
-    def spans(context: dg.AssetExecutionContext, checkout: Checkout) -> Iterator[dg.MaterializeResult]:
+    def spans(context: dg.AssetExecutionContext, checkout: Checkout) -> Iterator[dg.MaterializeResult[Any]]:
         """One row per unit of work of the window, and older units that were complained about in it."""
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
@@ -103,7 +106,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             frame, duplicates = last_versions(spool.write(_logged(context, collector.frames())))
             collector.require_readable(agent.max_bad_span_share)
             collected = collector.collected
-            metadata = previews.window_metadata(cell.window) | {
+            metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "spans": collected.spans - duplicates,
                 "late_feedback": collected.late_feedback,
                 "duplicates": duplicates,
@@ -114,7 +117,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             checks = []
             if agent.segments:
                 seen = store.count_by_segment(cell.window, agent.name, agent.segments.by)
-                unknown = {str(name): n for name, n in seen.items() if name and name not in agent.segments.values.values()}
+                unknown = {
+                    str(name): n for name, n in seen.items() if name and name not in agent.segments.values.values()
+                }
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
                     "undeclared_segments": previews.counts_table(agent.segments.by, unknown),
@@ -139,11 +144,14 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     )
     def scored_spans(
         context: dg.AssetExecutionContext, checkout: Checkout, spans: pl.LazyFrame
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         """Every span with its score, why it has none, and the triggers it hit under the rubric on main."""
         cell = cell_of(context, agent)
         path = agent.rubric_path(cell.segment)
-        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA | SCORED_COLUMNS) as spool:
+        with (
+            as_dagster_failures(retry_wait_s=checkout.retry_wait_s),
+            frame_spool(SPAN_SCHEMA | SCORED_COLUMNS) as spool,
+        ):
             rubric = load_rubric(checkout.repository(), path)
             scorer = checkout.scorer(rubric, path)
             scored = (with_triggers(scorer.score(batch), rubric) for batch in batches_of(spans))
@@ -156,7 +164,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             ).collect()
             reasons = frame.group_by("unscored_reason").len().drop_nulls().sort("unscored_reason").collect()
             counts = totals.row(0, named=True)
-            metadata = previews.window_metadata(cell.window) | {
+            metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "spans": counts["spans"],
                 "failing": counts["failing"],
                 "failing_share": round(counts["failing"] / max(counts["spans"], 1), 4),
@@ -179,7 +187,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     )
     def weighted_clusters(
         context: dg.AssetExecutionContext, checkout: Checkout, scored_spans: pl.LazyFrame
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         """Clusters of the failing spans: members, representative, weight, rank, and what history says of them."""
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
@@ -203,7 +211,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]
             alone = sum(cluster.size for cluster in week.clusters) - sum(cluster.size for cluster in shown)
             titles = {cluster.rank: cluster.title for cluster in shown}
-            metadata = previews.window_metadata(cell.window) | {
+            metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "failing": failing.height,
                 "clusters": len(shown),
                 **{outcome.value: week.count(outcome) for outcome in Outcome if outcome is not Outcome.UNCLUSTERED},
@@ -219,7 +227,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=key("tail_yaml"),
-        ins={"scored_spans": dg.AssetIn(key("scored_spans")), "weighted_clusters": dg.AssetIn(key("weighted_clusters"))},
+        ins={
+            "scored_spans": dg.AssetIn(key("scored_spans")),
+            "weighted_clusters": dg.AssetIn(key("weighted_clusters")),
+        },
         group_name=prefix,
         partitions_def=partitions,
         io_manager_key="records",
@@ -230,7 +241,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         checkout: Checkout,
         scored_spans: pl.LazyFrame,
         weighted_clusters: pl.LazyFrame,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         """The text of the week's tail file, with an expected output drafted for each case, and the trend."""
         cell = cell_of(context, agent)
         path = agent.tail_path(cell.segment, cell.day.iso_week)
@@ -250,9 +261,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 rubric=rubric,
                 counts=count_week(scored_spans, clusters, max_clusters=agent.max_clusters),
                 clusters=clusters,
-                drafts={
-                    one.representative: draft(one, needed) for one in clusters if one.outcome is Outcome.PROPOSED
-                },
+                drafts={one.representative: draft(one, needed) for one in clusters if one.outcome is Outcome.PROPOSED},
                 complaints=complaints_of(alone, None if one_run_a_week else cell.day.key),
                 one_run_a_week=one_run_a_week,
                 earlier_versions=parse_versions(branch, path),
@@ -260,7 +269,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             text = render(file, schema_path=agent.schema_path(path))
             parse_tail(text, path)
             trend = trend_of(file, load_history(repository, agent, cell.segment, cell.day), agent.cadence)
-            metadata = previews.window_metadata(cell.window) | {
+            metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "path": path,
                 **file.counts.model_dump(),
                 "verdict": trend.verdict.value,
@@ -281,7 +290,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     )
     def tail_pr(
         context: dg.AssetExecutionContext, checkout: Checkout, tail_yaml: TailProposal
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         """The pull request of the week; a reviewer's edits on its branch are kept."""
         proposal = tail_yaml
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
@@ -333,7 +342,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     )
     def escalation(
         context: dg.AssetExecutionContext, checkout: Checkout, config: EscalationConfig, tail_yaml: TailProposal
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         """The page to the engagement owner for a week that is growing or capped."""
         trend = tail_yaml.trend
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
@@ -346,7 +355,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 )
                 raised = checkout.repository().escalate(issue)
                 url, outcome = raised.url, Published.CREATED if raised.created else Published.UNCHANGED
-            metadata = {
+            metadata: dict[str, Any] = {
                 "verdict": trend.verdict.value,
                 "reason": trend.reason,
                 "remark": trend.remark,
@@ -388,14 +397,25 @@ def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -
         yield frame
 
 
-def _spans_behind(clusters: list, scored: pl.LazyFrame) -> dict:
+def _spans_behind(clusters: Sequence[Cluster], scored: pl.LazyFrame) -> dict[SpanKey, dict[str, Any]]:
+    """The rows that drafts and complaints are made from."""
     keys = {key for one in clusters for key in (one.representative, one.corrected_by, one.answered_by) if key}
     keys |= {key for one in clusters if one.outcome is Outcome.UNCLUSTERED for key in one.members}
-    wanted = pl.LazyFrame(sorted(keys), schema=["trace_id", "span_id"], orient="row")
-    columns = ["trace_id", "span_id", "input", "output", "contexts", "correction", "user_feedback", "start_time", "triggers"]
+    wanted = pl.LazyFrame(sorted(keys), schema={"trace_id": pl.String, "span_id": pl.String}, orient="row")
+    columns = [
+        "trace_id",
+        "span_id",
+        "input",
+        "output",
+        "contexts",
+        "correction",
+        "user_feedback",
+        "start_time",
+        "triggers",
+    ]
     rows = scored.select(columns).join(wanted, on=["trace_id", "span_id"], how="semi").collect(engine="streaming")
     return {(row["trace_id"], row["span_id"]): row for row in rows.iter_rows(named=True)}
 
 
-def _left_alone(branch: str, why: str) -> dg.MaterializeResult:
+def _left_alone(branch: str, why: str) -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(value=PullRequestRecord(branch, why), metadata={"outcome": why, "branch": branch})

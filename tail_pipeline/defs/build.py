@@ -11,6 +11,7 @@ from tail_pipeline.adapters.eval_files import load_configuration
 from tail_pipeline.adapters.local_git import state_dir
 from tail_pipeline.defs.assets import agent_assets
 from tail_pipeline.defs.automation import mining_job
+from tail_pipeline.defs.progress import PROGRESS_LOGGER, progress_logger
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.defs.storage import FrameIOManager, RecordIOManager
 
@@ -33,5 +34,6 @@ def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definit
             "frames": FrameIOManager(storage),
             "records": RecordIOManager(storage),
         },
+        loggers={"console": dg.colored_console_logger, PROGRESS_LOGGER: progress_logger},
         executor=dg.in_process_executor,
     )

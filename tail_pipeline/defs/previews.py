@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -15,7 +16,7 @@ from tail_pipeline.domain.weighted_clusters import Cluster
 _MAX_ROWS = 40
 
 
-def window_metadata(window: Window) -> dict[str, dg.MetadataValue]:
+def window_metadata(window: Window) -> dict[str, Any]:
     return {
         "window_start": dg.MetadataValue.text(f"{window.start:%Y-%m-%d %H:%M} UTC"),
         "window_end": dg.MetadataValue.text(f"{window.end:%Y-%m-%d %H:%M} UTC, excluded"),

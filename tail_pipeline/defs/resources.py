@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -18,7 +19,7 @@ from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring import RecordedScores
 
 
-class Checkout(dg.ConfigurableResource):
+class Checkout(dg.ConfigurableResource[Any]):
     """The repository in ``repo_dir`` and what its configuration names; ``retry_wait_s`` passes before a retry."""
 
     repo_dir: str

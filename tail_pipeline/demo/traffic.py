@@ -21,7 +21,7 @@ from tail_pipeline.demo.phrases import Topic
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, Window
 
-AGENT = "support"
+AGENT = "simulated-support"
 EXAMPLE_FIRST_WEEK = IsoWeek(2026, 10)
 EXAMPLE_WEEKS = 8
 

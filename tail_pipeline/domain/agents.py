@@ -8,7 +8,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -30,8 +29,7 @@ def _name(value: str) -> str:
 
 
 def _relative_dir(value: str) -> str:
-    path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts or value != posixpath.normpath(value):
+    if posixpath.isabs(value) or ".." in value.split("/") or value != posixpath.normpath(value):
         raise ValueError(f"'{value}' must be a plain relative directory inside the repository, without '..' or '//'")
     return value
 
@@ -151,7 +149,9 @@ class Agent(_Strict):
     cadence: Annotated[Cadence, Field(strict=False)] = Cadence.WEEKLY
     start_week: Annotated[str, AfterValidator(_iso_week)] = "2024-W01"
     segments: Segments | None = None
-    embedding: Embedding | None = Field(default=None, description="Absent: the built-in encoder, which needs no network.")
+    embedding: Embedding | None = Field(
+        default=None, description="Absent: the built-in encoder, which needs no network."
+    )
     max_clusters: Annotated[int, Field(ge=1, le=200)] = 20
     min_cluster_size: Annotated[int, Field(ge=1, le=100)] = 2
     max_bad_span_share: Share = Field(default=0.05, description="Share of unreadable rows above which the run fails.")
@@ -230,7 +230,10 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
         for segment in agent.segment_names:
             tail_dir = agent.tail_dir_of(segment)
             if (other := tail_dirs.setdefault(tail_dir, agent.name)) != agent.name:
-                yield (*here, "eval_dir"), f"'{agent.name}' and '{other}' would both write {tail_dir}/; give one another eval_dir"
+                yield (
+                    (*here, "eval_dir"),
+                    f"'{agent.name}' and '{other}' would both write {tail_dir}/; give one another eval_dir",
+                )
         if agent.embedding:
             endpoint = agent.embedding.model.partition("/")[0]
             if endpoint != KNOWN_ENDPOINT and endpoint not in config.models:

@@ -112,4 +112,3 @@ def _linked(cosines: NDArray[np.float32], index: NDArray[np.intp], cut: float) -
     tree = linkage(squareform(distances, checks=False), method="average")
     label = fcluster(tree, t=1 - cut, criterion="distance")
     return [[int(row) for row in index[label == number]] for number in np.unique(label)]
-

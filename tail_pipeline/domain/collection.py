@@ -56,7 +56,10 @@ class SpanCollector:
         for batch in self._store.fetch_units(sorted({trace_id for trace_id, _ in complained}), self._segment):
             older = self._taken(SpanBatch(batch.frame)).filter(
                 (pl.col("start_time") < self._window.start) & is_negative_feedback(),
-                pl.Series([key in complained for key in batch.frame.select("trace_id", "span_id").iter_rows()], dtype=pl.Boolean),
+                pl.Series(
+                    [key in complained for key in batch.frame.select("trace_id", "span_id").iter_rows()],
+                    dtype=pl.Boolean,
+                ),
             )
             self.collected.spans += older.height
             self.collected.late_feedback += older.height

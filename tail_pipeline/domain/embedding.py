@@ -10,15 +10,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
-    Matrix = csr_matrix | NDArray[np.float32]
+Matrix = Any
+"""float32 rows: a NumPy array or a SciPy CSR matrix."""
 
 MAX_TEXT_CHARS = 2_000
 """An intent shows in the first lines; a pasted document behind it would drown them."""

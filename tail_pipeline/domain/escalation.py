@@ -27,7 +27,11 @@ class Escalation:
 def compose_escalation(file: TailFile, trend: Trend, *, owner: str | None, scoping_call_url: str | None) -> Escalation:
     """The issue for a week whose verdict escalates: what happened, how sure that is, and the call to book."""
     who = f"{file.agent}{f' / {file.segment}' if file.segment else ''}"
-    call = f"[Book the 30-minute scoping call]({scoping_call_url})." if scoping_call_url else "Book a 30-minute scoping call."
+    call = (
+        f"[Book the 30-minute scoping call]({scoping_call_url})."
+        if scoping_call_url
+        else "Book a 30-minute scoping call."
+    )
     top = "\n".join(
         f"- `{case.id}` {inline(case.title, 120)} (weight {case.cluster.weight}, {case.cluster.size} spans)"
         for case in file.cases[:_TOP]

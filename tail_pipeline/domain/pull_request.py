@@ -95,7 +95,9 @@ def _scorecard(file: TailFile) -> str:
 
 def _why_no_case(file: TailFile) -> str:
     if file.counts.spans == 0:
-        return "The trace store holds no spans for this window. If there was traffic, check the store and its `columns:`."
+        return (
+            "The trace store holds no spans for this window. If there was traffic, check the store and its `columns:`."
+        )
     if file.counts.failing == 0:
         return f"None of the {file.counts.spans} spans would fail the rubric on main."
     return (
@@ -106,7 +108,9 @@ def _why_no_case(file: TailFile) -> str:
 
 def _summary(file: TailFile) -> str:
     counts, rubric = file.counts, file.rubric
-    judge = f"judged by `{rubric.judge_model}`" if rubric.judge_model else "scores as recorded in the trace store, no judge"
+    judge = (
+        f"judged by `{rubric.judge_model}`" if rubric.judge_model else "scores as recorded in the trace store, no judge"
+    )
     window = f"{file.window.start:%Y-%m-%d %H:%M} to {file.window.end:%Y-%m-%d %H:%M} UTC"
     unscored = f"**{counts.unscored} unscored**" if counts.unscored else "0 unscored"
     return (

@@ -36,7 +36,9 @@ class RecordedScores:
         usable = _in_unit_interval(recorded)
         return frame.with_columns(
             pl.when(usable).then(recorded).alias("score"),
-            pl.when(_in_unit_interval(pl.col("ragas_faithfulness"))).then(pl.col("ragas_faithfulness")).alias("faithfulness"),
+            pl.when(_in_unit_interval(pl.col("ragas_faithfulness")))
+            .then(pl.col("ragas_faithfulness"))
+            .alias("faithfulness"),
             pl.when(recorded.is_null())
             .then(pl.lit("no recorded score"))
             .when(~usable)

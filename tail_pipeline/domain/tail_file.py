@@ -145,6 +145,13 @@ class TailFile(Record):
         return IsoWeek.parse(self.iso_week)
 
 
+Why = Literal["over_cap", "known", "undecided", "rejected_before"]
+_WHY: dict[Outcome, Why] = {
+    Outcome.OVER_CAP: "over_cap",
+    Outcome.KNOWN: "known",
+    Outcome.UNDECIDED: "undecided",
+    Outcome.REJECTED_BEFORE: "rejected_before",
+}
 Row = TypeVar("Row", TailCase, NotProposed, Complaint)
 
 
@@ -165,7 +172,9 @@ def draft(cluster: Cluster, spans: Mapping[SpanKey, Mapping[str, Any]]) -> Draft
     context = context[:MAX_CONTEXTS]
     if cluster.corrected_by:
         correction = spans[cluster.corrected_by]["correction"]
-        return DraftedCase(context=context, expected=_cut(correction, MAX_TEXT_CHARS), expected_source="user_correction")
+        return DraftedCase(
+            context=context, expected=_cut(correction, MAX_TEXT_CHARS), expected_source="user_correction"
+        )
     if cluster.answered_by and (answer := spans[cluster.answered_by]["output"]):
         return DraftedCase(context=context, expected=_cut(answer, MAX_TEXT_CHARS), expected_source="passing_span")
     return DraftedCase(context=context, expected=None, expected_source="none")
@@ -200,13 +209,18 @@ def build_tail_file(
     ]
     left_out = [
         NotProposed(
-            title=cluster.title, weight=cluster.weight, size=cluster.size, why=cluster.outcome.value, case=cluster.case_id, run=run
+            title=cluster.title,
+            weight=cluster.weight,
+            size=cluster.size,
+            why=_WHY[cluster.outcome],
+            case=cluster.case_id,
+            run=run,
         )
         for cluster in clusters
         if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
     ]
     this_window = CaseWindow(start=window.start, end=window.end)
-    header = {
+    header: dict[str, Any] = {
         "iso_week": str(day.iso_week),
         "agent": agent,
         "segment": segment,
@@ -223,7 +237,10 @@ def build_tail_file(
         )
     before = earlier_versions[-1] if earlier_versions else None
     runs = sorted(
-        [*_other_days(before.runs or [] if before else [], day.key), Run(day=day.key, window=this_window, counts=counts)],
+        [
+            *_other_days(before.runs or [] if before else [], day.key),
+            Run(day=day.key, window=this_window, counts=counts),
+        ],
         key=lambda one: one.day,
     )
     return TailFile(
@@ -232,7 +249,9 @@ def build_tail_file(
         counts=Counts.sum([one.counts for one in runs]),
         runs=runs,
         cases=_by_day([*(case for case in before.cases if case.run != run), *cases] if before else cases),
-        not_proposed=_by_day([*(row for row in before.not_proposed if row.run != run), *left_out] if before else left_out),
+        not_proposed=_by_day(
+            [*(row for row in before.not_proposed if row.run != run), *left_out] if before else left_out
+        ),
         complaints=_by_day(
             [*(row for row in before.complaints if row.run != run), *complaints] if before else list(complaints)
         ),
@@ -276,7 +295,7 @@ def complaints_of(unclustered: Iterable[Mapping[str, Any]], run: str | None) -> 
 
 def render(file: TailFile, *, schema_path: str) -> str:
     """The bytes of the file; ``schema_path`` is where the JSON schema lies, seen from the file."""
-    header = {
+    header: dict[str, Any] = {
         "iso_week": file.iso_week,
         "agent": file.agent,
         "segment": file.segment,

@@ -104,7 +104,10 @@ def _verdict(week: IsoWeek, before: Sequence[IsoWeek], numbers: Mapping[IsoWeek,
         )
     if now.clusters > last.clusters:
         if second_last is None:
-            return Verdict.UNKNOWN, f"up from {last.clusters} to {now.clusters} clusters, but {before[1]} has no tail file"
+            return (
+                Verdict.UNKNOWN,
+                f"up from {last.clusters} to {now.clusters} clusters, but {before[1]} has no tail file",
+            )
         if last.clusters > second_last.clusters:
             return (
                 Verdict.GROWING,
@@ -124,7 +127,9 @@ def _remark(weeks: Sequence[WeekNumbers]) -> str:
     if len(with_traffic) < MIN_WEEKS_FOR_TEST:
         return f"Too little history for a test: {len(with_traffic)} contiguous weeks with traffic, {MIN_WEEKS_FOR_TEST} are needed."
     places = [one.week.monday.toordinal() / 7 for one in with_traffic]
-    clusters = growth_test(places, [one.clusters for one in with_traffic], [math.sqrt(one.spans) for one in with_traffic])
+    clusters = growth_test(
+        places, [one.clusters for one in with_traffic], [math.sqrt(one.spans) for one in with_traffic]
+    )
     failing = growth_test(places, [one.failing for one in with_traffic], [one.spans for one in with_traffic])
     return (
         f"Growth beyond traffic over {len(with_traffic)} weeks: clusters {_percent(clusters)}, failing spans {_percent(failing)}. "

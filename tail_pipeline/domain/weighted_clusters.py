@@ -102,7 +102,9 @@ def find_weighted_clusters(
         return WeekClusters([], 1.0, [])
     spans = _Spans(failing, rubric)
     passing = background.texts()
-    progress(f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones")
+    progress(
+        f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones"
+    )
     costly = [max(spans.cost[row] for row in rows) > 1 for rows in spans.rows_of]
     grouping = group_by_intent(spans.texts, costly, passing, HistoryIndex.texts_of(history), encoder)
     index = HistoryIndex(history, grouping.earlier, encoder.match_similarity)
@@ -267,9 +269,7 @@ def _map(vectors: Vectors, rank_of_text: NDArray[np.int64]) -> list[MapPoint]:
         values, axes = eigsh(centred, k=2, which="LA", v0=start)
         axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
         places = axes[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
-    return [
-        MapPoint(float(x), float(y), int(rank)) for (x, y), rank in zip(places, rank_of_text[shown], strict=True)
-    ]
+    return [MapPoint(float(x), float(y), int(rank)) for (x, y), rank in zip(places, rank_of_text[shown], strict=True)]
 
 
 _KEY = pl.Struct({"trace_id": pl.String(), "span_id": pl.String()})

@@ -14,7 +14,7 @@ from typing import Any
 
 MAX_LINE = 120
 
-_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./()+%=-]*[A-Za-z0-9_./()+%=-])?")
+_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./()+%=-]*[A-Za-z0-9_./()+%=-])?|\d{4}-W\d{2}(?:-\d)?")
 _RESERVED = frozenset("y n yes no on off true false null none nan inf".split())
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 

@@ -1,0 +1,324 @@
+"""Commands for people and CI.
+
+Exit codes: 0 done, 1 a finding (a broken file, a failed run), 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tail_pipeline.domain.errors import PermanentError, TailPipelineError
+
+Cell = tuple[Any, Any, str | None]
+
+
+class _Group(click.Group):
+    """Turns our errors into one message and an exit code; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TailPipelineError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Mine the regression tail of an LLM agent's production traces into reviewed evaluation cases."""
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    @click.option(
+        "--repo",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=Path(),
+        help="Checkout that holds eval/agents.yaml; default: the current folder.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
+    @wraps(command)
+    def wrapped(repo: Path, **options: Any) -> Any:
+        return command(repo=repo.resolve(), **options)
+
+    return wrapped
+
+
+@main.command()
+@_common
+@click.option("--agent", help="One agent; default: all of them.")
+@click.option("--segment", help="One segment; default: all of the agent's.")
+@click.option("--week", help="ISO week to mine, like 2026-W17; a daily agent's closed days of it.")
+@click.option("--day", help="One mining day, like 2026-W17-3.")
+def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week: str | None, day: str | None) -> None:
+    """Mine one week through Dagster; without --week or --day, the newest closed mining day."""
+    if week and day:
+        raise click.UsageError("give --week or --day, not both")
+    from tail_pipeline.domain.weeks import IsoWeek, MiningDay, is_mining_day
+
+    cells: list[Cell] = []
+    for one, segments in _chosen(repo, agent, segment):
+        if day:
+            days = [MiningDay.parse(day)]
+            if not is_mining_day(days[0].day, one.cadence):
+                raise PermanentError(f"{day} is not a mining day of {one.name}, which is mined {one.cadence}")
+        elif week:
+            days = _closed_days(one, IsoWeek.parse(week))
+        else:
+            days = [_newest_closed_day(one)]
+        cells += [(one, chosen, name) for chosen in _existing(one, days) for name in segments]
+    _mine(repo, cells, as_json)
+
+
+@main.command()
+@_common
+@click.option("--from", "first", required=True, help="First ISO week, like 2026-W14.")
+@click.option("--to", "last", required=True, help="Last ISO week, included.")
+@click.option("--agent", help="One agent; default: all of them.")
+@click.option("--segment", help="One segment; default: all of the agent's.")
+def backfill(repo: Path, as_json: bool, first: str, last: str, agent: str | None, segment: str | None) -> None:
+    """Mine a range of weeks through Dagster, oldest first, because each week is compared with those before it."""
+    from tail_pipeline.domain.weeks import IsoWeek, weeks_between
+
+    start, end = IsoWeek.parse(first), IsoWeek.parse(last)
+    if end < start:
+        raise click.UsageError(f"--from {first} is after --to {last}")
+    chosen = _chosen(repo, agent, segment)
+    cells: list[Cell] = [
+        (one, day, name)
+        for week in weeks_between(start, end)
+        for one, segments in chosen
+        for day in _existing(one, _closed_days(one, week))
+        for name in segments
+    ]
+    _mine(repo, cells, as_json)
+
+
+@main.command()
+@_common
+@click.option("--review", is_flag=True, help="Also fail on undecided cases: the check on a tail pull request.")
+def validate(repo: Path, as_json: bool, review: bool) -> None:
+    """Check every file under the eval directories of the work tree."""
+    from tail_pipeline.adapters.eval_files import check_eval_files
+
+    errors, undecided = check_eval_files(repo)
+    failed = bool(errors) or (review and bool(undecided))
+    if as_json:
+        _print_json({"errors": [vars(one) for one in errors], "undecided": [vars(one) for one in undecided]})
+    else:
+        for finding in errors:
+            click.echo(f"error: {finding}")
+        for finding in undecided:
+            click.echo(f"{'error' if review else 'warning'}: {finding}")
+        click.echo(f"{len(errors)} errors, {len(undecided)} undecided")
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@_common
+@click.option("--week", required=True, help="ISO week, like 2026-W17.")
+@click.option("--agent", help="One agent; default: all of them.")
+@click.option("--segment", help="One segment; default: all of the agent's.")
+def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: str | None) -> None:
+    """Print the week's verdict (capped, growing, closing, steady, unknown); raise the escalation for the first two."""
+    from tail_pipeline.adapters.eval_files import load_agents, load_week
+    from tail_pipeline.adapters.local_git import LocalGitRepository
+    from tail_pipeline.domain.escalation import compose_escalation
+    from tail_pipeline.domain.weeks import IsoWeek
+
+    repository = LocalGitRepository(repo, load_agents(repo).repository.base_branch)
+    rows = []
+    for one, segments in _chosen(repo, agent, segment):
+        for name in segments:
+            file, trend = load_week(repository, one, name, IsoWeek.parse(week))
+            raised = None
+            if file is not None and trend.verdict.escalates:
+                issue = compose_escalation(file, trend, owner=one.owner, scoping_call_url=one.scoping_call_url)
+                raised = repository.escalate(issue)
+            rows.append(
+                {
+                    "agent": one.name,
+                    "segment": name,
+                    "week": week,
+                    "verdict": trend.verdict.value,
+                    "clusters": " ".join(str(number.clusters) for number in trend.weeks),
+                    "reason": trend.reason,
+                    "remark": trend.remark,
+                    "escalation": raised.url if raised else None,
+                }
+            )
+    if as_json:
+        _print_json(rows)
+        return
+    _print_table(rows, ["agent", "segment", "week", "verdict", "clusters"])
+    for row in rows:
+        click.echo(f"\n{_named(row)}: {row['reason']}. {row['remark']}")
+        if row["escalation"]:
+            click.echo(f"escalation: {row['escalation']}")
+
+
+@main.command()
+@click.option("--repo", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
+def schemas(repo: Path) -> None:
+    """Write the JSON schemas that let editors check the files under eval/ while people type."""
+    from tail_pipeline.adapters.eval_files import load_agents, write_schemas
+
+    for eval_dir in sorted({"eval", *(agent.eval_dir for agent in load_agents(repo).agents)}):
+        for path in write_schemas(repo / eval_dir):
+            click.echo(str(path.relative_to(repo)))
+
+
+@main.command()
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path), default=Path(".demo"), help="Scratch repository to make."
+)
+@click.option("--example", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path("eval"))
+def demo(target: Path, example: Path) -> None:
+    """Make a scratch repository with simulated traffic and mine its weeks."""
+    from tail_pipeline.demo.scratch import create_scratch_repository
+    from tail_pipeline.demo.traffic import example_weeks
+
+    target = target.resolve()
+    create_scratch_repository(example, target)
+    weeks = example_weeks()
+    click.echo(f"Simulated traffic of {weeks[0]} to {weeks[-1]} in {target}", err=True)
+    cells: list[Cell] = [
+        (one, day, name)
+        for week in weeks
+        for one, segments in _chosen(target, None, None)
+        for day in _closed_days(one, week)
+        for name in segments
+    ]
+    _mine(target, cells, as_json=False)
+    click.echo(
+        f"\nThe traffic is simulated. Where to look:\n"
+        f"  pull requests  {target}/.tail/pull_requests/\n"
+        f"  a tail file    git -C {target} show tail-miner/{weeks[-1]}:eval/tail/{weeks[-1]}.yaml\n"
+        f"  the verdict    tail-pipeline escalate --repo {target} --week {weeks[-1]}\n"
+        f"  Dagster's UI   make dev"
+    )
+
+
+def _chosen(repo: Path, agent: str | None, segment: str | None) -> list[tuple[Any, list[str | None]]]:
+    """The agents and segments a command is about; raises PermanentError for a name that is not declared."""
+    from tail_pipeline.adapters.eval_files import load_configuration
+
+    config = load_configuration(repo)
+    if agent and config.agent(agent) is None:
+        raise PermanentError(
+            f"no agent '{agent}' in eval/agents.yaml; there are: {', '.join(a.name for a in config.agents)}"
+        )
+    agents = [one for one in config.agents if agent in (None, one.name)]
+    if segment and not any(segment in one.segment_names for one in agents):
+        declared = sorted({name for one in agents for name in one.segment_names if name})
+        raise PermanentError(f"no segment '{segment}' in eval/agents.yaml; there are: {', '.join(declared) or 'none'}")
+    chosen = [(one, [name for name in one.segment_names if segment in (None, name)]) for one in agents]
+    return [(one, segments) for one, segments in chosen if segments]
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _closed_days(agent: Any, week: Any) -> list[Any]:
+    """The week's mining days whose window is over."""
+    from tail_pipeline.domain.weeks import mining_days
+
+    return [day for day in mining_days(week, agent.cadence) if day.day <= _today()]
+
+
+def _newest_closed_day(agent: Any) -> Any:
+    from tail_pipeline.domain.weeks import MiningDay, is_mining_day
+
+    return next(
+        MiningDay(day)
+        for day in (_today() - timedelta(days=back) for back in range(32))
+        if is_mining_day(day, agent.cadence)
+    )
+
+
+def _existing(agent: Any, days: Sequence[Any]) -> list[Any]:
+    """The days that are partitions of the agent; raises PermanentError for one before its start or in the future."""
+    for day in days:
+        if day < agent.first_mining_day:
+            raise PermanentError(f"{day.key} is before the start_week {agent.start_week} of {agent.name}")
+        if day.day > _today():
+            raise PermanentError(f"{day.key} is not over: its mining day is in the future")
+    return list(days)
+
+
+def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
+    from tail_pipeline.defs.runs import mine_cells
+
+    if not cells:
+        raise PermanentError("nothing to mine: no mining day of these agents is over in that range")
+    rows, errors = [], []
+    for mined in mine_cells(repo, cells):
+        row: dict[str, Any] = {
+            "agent": mined.agent.name,
+            "segment": mined.segment,
+            "day": mined.day.key,
+            "error": mined.error,
+        }
+        if mined.proposal and mined.pull_request:
+            counts = mined.proposal.file.counts
+            row |= {
+                "spans": counts.spans,
+                "failing": counts.failing,
+                "clusters": counts.clusters,
+                "new": counts.new_clusters,
+                "cases": counts.cases,
+                "verdict": mined.proposal.trend.verdict.value,
+                "pull_request": mined.pull_request.outcome,
+                "number": mined.pull_request.number,
+                "url": mined.pull_request.url,
+            }
+        else:
+            errors.append(f"{_named(row)}: {mined.error}")
+            row["pull_request"] = "FAILED"
+        rows.append(row)
+    if as_json:
+        _print_json(rows)
+    else:
+        columns = [
+            "agent",
+            "segment",
+            "day",
+            "spans",
+            "failing",
+            "clusters",
+            "new",
+            "cases",
+            "verdict",
+            "pull_request",
+            "number",
+        ]
+        _print_table(rows, columns)
+    for error in errors:
+        click.echo(f"error: {error}", err=True)
+    if errors:
+        sys.exit(1)
+
+
+def _named(row: dict[str, Any]) -> str:
+    return " ".join(str(row[key]) for key in ("agent", "segment", "day", "week") if row.get(key))
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Columns that hold anything, aligned."""
+    shown = [name for name in columns if any(row.get(name) is not None for row in rows)]
+    lines = [shown, *([("" if row.get(name) is None else str(row[name])) for name in shown] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(shown))]
+    for line in lines:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

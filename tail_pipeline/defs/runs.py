@@ -1,0 +1,85 @@
+"""Mines cells from the command line through Dagster, so that the runs show in the UI of the same DAGSTER_HOME."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from tail_pipeline.adapters.local_git import state_dir, write_atomically
+from tail_pipeline.defs.assets import PullRequestRecord, TailProposal
+from tail_pipeline.defs.automation import mining_job_name
+from tail_pipeline.defs.build import build_definitions
+from tail_pipeline.defs.partitions import asset_prefix, partition_key
+from tail_pipeline.defs.progress import PROGRESS_LOGGER
+from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.weeks import MiningDay
+
+_HOME_ENV = "DAGSTER_HOME"
+_LOCAL_INSTANCE = """\
+# A local run history in SQLite; a deployment sets DAGSTER_HOME to one of its own.
+telemetry: {enabled: false}
+nux: {enabled: false}
+"""
+
+
+@dataclass(frozen=True)
+class MinedCell:
+    """What one run left behind; ``error`` is None when it succeeded."""
+
+    agent: Agent
+    day: MiningDay
+    segment: str | None
+    proposal: TailProposal | None
+    pull_request: PullRequestRecord | None
+    error: str | None
+
+
+def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | None]]) -> Iterator[MinedCell]:
+    """Run the mining job of each cell in order; a failed cell does not stop the others."""
+    definitions = build_definitions(repo_dir)
+    with dagster_instance(repo_dir) as instance:
+        for agent, day, segment in cells:
+            result = definitions.resolve_job_def(mining_job_name(agent)).execute_in_process(
+                partition_key=partition_key(day, segment),
+                instance=instance,
+                run_config={"loggers": {PROGRESS_LOGGER: {}}},
+                raise_on_error=False,
+            )
+            if not result.success:
+                yield MinedCell(agent, day, segment, None, None, _failure(result))
+                continue
+            prefix = asset_prefix(agent)
+            yield MinedCell(
+                agent,
+                day,
+                segment,
+                result.output_for_node(f"{prefix}__tail_yaml"),
+                result.output_for_node(f"{prefix}__tail_pr"),
+                None,
+            )
+
+
+def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:
+    """The instance of DAGSTER_HOME; without one, a local one inside the repository's ``.tail``."""
+    if not os.environ.get(_HOME_ENV):
+        home = state_dir(repo_dir) / "dagster"
+        home.mkdir(exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            write_atomically(home / "dagster.yaml", _LOCAL_INSTANCE)
+        os.environ[_HOME_ENV] = str(home)
+    return dg.DagsterInstance.get()
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            cause = failure.error.cause or failure.error if failure.error else None
+            return cause.message.strip() if cause else "the step failed without a message"
+    return "the run failed before its first step"

