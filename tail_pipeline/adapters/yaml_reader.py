@@ -97,15 +97,14 @@ def validated(document: Document, model: type[Model]) -> Model:
 def _check_events(text: str, file: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
-            raise InvalidFile(
-                [Finding(file, event.start_mark.line + 1, "aliases (*name) are not allowed; repeat the value")]
-            )
+            raise InvalidFile([Finding(file, line, "aliases (*name) are not allowed; repeat the value")])
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
                 message = f"nested deeper than {MAX_DEPTH} levels"
-                raise InvalidFile([Finding(file, event.start_mark.line + 1, message)])
+                raise InvalidFile([Finding(file, line, message)])
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
             depth -= 1
 

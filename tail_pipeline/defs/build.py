@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from tail_pipeline.adapters.eval_files import load_configuration
-from tail_pipeline.adapters.local_git import state_dir
+from tail_pipeline.adapters.local_git import STATE_DIR
 from tail_pipeline.defs.assets import agent_assets
 from tail_pipeline.defs.automation import mining_job
 from tail_pipeline.defs.progress import PROGRESS_LOGGER, progress_logger
@@ -25,7 +25,7 @@ def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definit
     ``.tail/frames``. The steps of a run are a chain, so they share one process; runs are what goes in parallel.
     """
     config = load_configuration(repo_dir)
-    storage = os.environ.get(STORAGE_ENV) or str(state_dir(repo_dir) / "frames")
+    storage = os.environ.get(STORAGE_ENV) or str(repo_dir / STATE_DIR / "frames")
     return dg.Definitions(
         assets=[asset for agent in config.agents for asset in agent_assets(agent)],
         jobs=[mining_job(agent) for agent in config.agents],

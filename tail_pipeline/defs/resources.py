@@ -25,6 +25,10 @@ class Checkout(dg.ConfigurableResource[Any]):
     repo_dir: str
     retry_wait_s: float
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Make the state directory, ignored by git, before anything is written into it."""
+        state_dir(Path(self.repo_dir))
+
     def trace_store(self, agent: Agent) -> TraceStore:
         return open_trace_store(agent.traces, Path(self.repo_dir))
 

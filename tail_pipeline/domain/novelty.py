@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tail_pipeline.domain.embedding import Vectors, canonical
 from tail_pipeline.domain.weeks import MiningDay
@@ -113,12 +114,13 @@ class HistoryIndex:
                 candidates.append((known, day, shares_members, round(float(similarity[number]), 4), case.id, case))
         return max(candidates, key=lambda candidate: candidate[:-1])[-1] if candidates else None
 
-    def _centroid_similarity(self, cluster: Vectors) -> np.ndarray:
+    def _centroid_similarity(self, cluster: Vectors) -> NDArray[np.float64]:
         per_text = cluster.cosines(self._vectors).mean(axis=0)
         count = np.bincount(self._owner, minlength=len(self._cases))
         per_case = np.bincount(self._owner, weights=per_text, minlength=len(self._cases)) / count
         length = self._length * np.sqrt(max(float(cluster.cosines(cluster).mean()), 0.0))
-        return np.divide(per_case, length, out=np.zeros_like(per_case), where=length > 0)
+        similarity: NDArray[np.float64] = np.divide(per_case, length, out=np.zeros_like(per_case), where=length > 0)
+        return similarity
 
     def _centroid_length(self, number: int) -> float:
         rows = self._vectors.rows(np.flatnonzero(self._owner == number))

@@ -80,7 +80,7 @@ def judge_trend(week: IsoWeek, numbers: Mapping[IsoWeek, WeekNumbers], cadence: 
     first = min((one.week for one in shown), default=week)
     missing = tuple(one for one in reversed(span) if one not in numbers and one > first)
     verdict, reason = _verdict(week, before, numbers)
-    contiguous = []
+    contiguous: list[WeekNumbers] = []
     for one in span:
         if one not in numbers:
             break
@@ -180,4 +180,5 @@ def growth_test(week: Sequence[float], count: Sequence[int], exposure: Sequence[
 
 
 def _percent(growth: Growth) -> str:
-    return f"{growth.per_week:+.0%} a week (p = {growth.p_value:.2f})"
+    """A handful of counts can fit any slope, so it is not printed beyond tenfold."""
+    return f"{min(growth.per_week, 9.99):+.0%} a week (p = {growth.p_value:.2f})"

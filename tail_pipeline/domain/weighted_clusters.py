@@ -108,7 +108,7 @@ def find_weighted_clusters(
     costly = [max(spans.cost[row] for row in rows) > 1 for rows in spans.rows_of]
     grouping = group_by_intent(spans.texts, costly, passing, HistoryIndex.texts_of(history), encoder)
     index = HistoryIndex(history, grouping.earlier, encoder.match_similarity)
-    answers = _Answers(background, passing, grouping.passing, encoder.match_similarity)
+    answers = _Answers(background, passing, grouping.passing, encoder.answer_similarity)
     words = TitleWords([*spans.texts, *passing])
     progress(f"comparing {len(grouping.groups)} groups with {len(history)} earlier cases")
     clusters = [

@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .demo
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test check format bench clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+
+install: $(STAMP) ## create .venv with the command and everything for development
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
+	touch $(STAMP)
+
+demo: install ## mine eight simulated weeks into a scratch repository in .demo
+	$(BIN)/tail-pipeline demo --to $(DEMO)
+
+dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for another checkout)
+	@test -n "$(TAIL_PIPELINE_REPO)" -o -d $(DEMO) || $(MAKE) demo
+	TAIL_PIPELINE_REPO=$${TAIL_PIPELINE_REPO:-$(CURDIR)/$(DEMO)} && \
+	mkdir -p $$TAIL_PIPELINE_REPO/.tail/dagster && \
+	TAIL_PIPELINE_REPO=$$TAIL_PIPELINE_REPO DAGSTER_HOME=$${DAGSTER_HOME:-$$TAIL_PIPELINE_REPO/.tail/dagster} \
+	$(BIN)/dagster dev --workspace workspace.yaml
+
+test: install ## run the tests
+	$(BIN)/python -m pytest -n auto
+
+check: install ## format, lint, types, import contracts, code location
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	DAGSTER_HOME=$$(mktemp -d) $(BIN)/dagster definitions validate --workspace workspace.yaml
+
+format: install ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## run the benchmarks that need no further package
+	$(BIN)/python benchmarks/code_location.py
+	$(BIN)/python benchmarks/cold_mine.py
+
+clean: ## remove the environment and the demo
+	rm -rf $(VENV) $(DEMO)
