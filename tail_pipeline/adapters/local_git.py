@@ -101,14 +101,10 @@ class LocalGitRepository:
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         path = self._state_dir() / "escalations" / f"{escalation.key}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        head = f"# {escalation.title}\n\nLabels: {', '.join(escalation.labels)} · assigned to {escalation.assignee or 'nobody'}\n\n"
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(head + escalation.body)
-        except FileExistsError:
-            return PublishedEscalation(path.as_uri(), created=False)
-        return PublishedEscalation(path.as_uri(), created=True)
+        head = f"# {escalation.title}\n\n"
+        labels = f"Labels: {', '.join(escalation.labels)} · assigned to {escalation.assignee or 'nobody'}\n\n"
+        created = write_once(path, head + labels + escalation.body)
+        return PublishedEscalation(path.as_uri(), created=created)
 
     def _base(self) -> str:
         head = self._ref(self.base_branch)
@@ -203,19 +199,17 @@ class LocalGitRepository:
         """The pull request's number: the one it has, else the next free one, claimed by creating its file."""
         numbers = self._state_dir() / "pull_requests" / "numbers"
         numbers.mkdir(parents=True, exist_ok=True)
-        taken = {int(path.name): path.read_text(encoding="utf-8") for path in numbers.iterdir()}
+        taken = {
+            int(path.name): path.read_text(encoding="utf-8") for path in numbers.iterdir() if path.name.isdecimal()
+        }
         for number, name in sorted(taken.items()):
             if name == branch:
                 return number
         number = max(taken, default=0)
         while True:
             number += 1
-            try:
-                with (numbers / str(number)).open("x", encoding="utf-8") as file:
-                    file.write(branch)
-            except FileExistsError:
-                continue
-            return number
+            if write_once(numbers / str(number), branch):
+                return number
 
     def _body_path(self, branch: str) -> Path:
         return self._state_dir() / "pull_requests" / f"{branch.removeprefix(BRANCH_PREFIX)}.md"
@@ -262,6 +256,19 @@ def write_atomically(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
         file.write(text)
     Path(file.name).replace(path)
+
+
+def write_once(path: Path, text: str) -> bool:
+    """Create a file with all of its text at once; False when it exists already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".") as file:
+        file.write(text)
+        file.flush()
+        try:
+            os.link(file.name, path)
+        except FileExistsError:
+            return False
+    return True
 
 
 def _fingerprint(text: str) -> str:

@@ -25,6 +25,7 @@ from tail_pipeline.domain.yaml_text import Flow, list_items, to_yaml
 MAX_TEXT_CHARS = 20_000
 MAX_CONTEXTS = 20
 MAX_CONTEXT_CHARS = 8_000
+MAX_OUTPUT_CHARS = 4_000
 MAX_PARAPHRASE_CHARS = 1_000
 MAX_SPAN_IDS = 100
 """Ids kept in the file, enough to recognise a cluster by its members; the cluster frame holds them all."""
@@ -75,7 +76,7 @@ class Run(Record):
 
 
 class CaseCluster(Record):
-    """What the traffic behind a case looked like."""
+    """What the traffic behind a case looked like; ``observed_output`` is what the agent answered to ``input``."""
 
     size: int
     weight: int
@@ -83,6 +84,7 @@ class CaseCluster(Record):
     lowest_score: float | None
     novelty: Literal["new", "returning", "revived"]
     first_seen: str
+    observed_output: str | None = None
     span_ids: list[str]
     paraphrases: list[str]
 
@@ -159,6 +161,7 @@ class DraftedCase(Record):
     """What a case takes from the spans behind a cluster."""
 
     context: list[str]
+    observed_output: str | None = None
     expected: str | None
     expected_source: Literal["user_correction", "passing_span", "none"]
 
@@ -168,16 +171,18 @@ def draft(cluster: Cluster, spans: Mapping[SpanKey, Mapping[str, Any]]) -> Draft
 
     ``spans`` holds at least the cluster's representative, corrected_by and answered_by rows.
     """
-    context = [_cut(text, MAX_CONTEXT_CHARS) for text in spans[cluster.representative]["contexts"] or []]
-    context = context[:MAX_CONTEXTS]
+    representative = spans[cluster.representative]
+    output = representative["output"]
+    seen: dict[str, Any] = {
+        "context": [_cut(text, MAX_CONTEXT_CHARS) for text in (representative["contexts"] or [])[:MAX_CONTEXTS]],
+        "observed_output": None if output is None else _cut(output, MAX_OUTPUT_CHARS),
+    }
     if cluster.corrected_by:
         correction = spans[cluster.corrected_by]["correction"]
-        return DraftedCase(
-            context=context, expected=_cut(correction, MAX_TEXT_CHARS), expected_source="user_correction"
-        )
+        return DraftedCase(**seen, expected=_cut(correction, MAX_TEXT_CHARS), expected_source="user_correction")
     if cluster.answered_by and (answer := spans[cluster.answered_by]["output"]):
-        return DraftedCase(context=context, expected=_cut(answer, MAX_TEXT_CHARS), expected_source="passing_span")
-    return DraftedCase(context=context, expected=None, expected_source="none")
+        return DraftedCase(**seen, expected=_cut(answer, MAX_TEXT_CHARS), expected_source="passing_span")
+    return DraftedCase(**seen, expected=None, expected_source="none")
 
 
 def build_tail_file(
@@ -373,6 +378,7 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
             lowest_score=None if cluster.lowest_score is None else round(cluster.lowest_score, 4),
             novelty=cluster.novelty.value if cluster.novelty else "new",
             first_seen=cluster.first_seen or str(week),
+            observed_output=drafted.observed_output,
             span_ids=[span_id for _, span_id in cluster.members[:MAX_SPAN_IDS]],
             paraphrases=[_cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
         ),

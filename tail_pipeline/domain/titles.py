@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from tail_pipeline.domain.embedding import canonical
+
 MAX_TITLE_WORDS = 6
+MAX_WORD_CHARS = 30
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _STOP = frozenset(
@@ -18,30 +22,34 @@ _STOP = frozenset(
 
 
 def words_of(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    """Words of a canonical text."""
+    return _WORD.findall(text)
 
 
 class TitleWords:
-    """Knows how common each word is in the week, so that a title can name what is not."""
+    """Knows how common each word is in the week's canonical texts, so that a title can name what is not."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = max(len(texts), 1)
         self._frequency = Counter(word for text in texts for word in set(words_of(text)))
 
     def title(self, representative: str, members: Sequence[str]) -> str:
-        """Up to six words of the representative, in its order, starting with a capital letter.
+        """Up to six words of the representative as it was typed, in its order, starting with a capital letter.
 
-        A word counts for the share of members that use it times how rare it is in the week. Only letters and
-        digits get in, so a title can neither break Markdown nor mention anybody.
+        A word counts for the share of the ``members`` (canonical texts) that use it times how rare it is in the week.
+        Only letters and digits get in, so a title can neither break Markdown nor mention anybody.
         """
         inside = Counter(word for text in members for word in set(words_of(text)))
-        ordered = list(dict.fromkeys(word for word in words_of(representative[:2_000]) if len(word) <= 30))
-        telling = [word for word in ordered if word not in _STOP] or ordered
+        typed: dict[str, str] = {}
+        for word in _WORD.findall(unicodedata.normalize("NFKC", representative[:2_000])):
+            if len(word) <= MAX_WORD_CHARS:
+                typed.setdefault(canonical(word), word)
+        telling = [word for word in typed if word not in _STOP] or list(typed)
 
         def weight(word: str) -> float:
             rarity = math.log((1 + self._texts) / (1 + self._frequency[word])) + 0.1
             return inside[word] / max(len(members), 1) * rarity
 
-        chosen = set(sorted(telling, key=lambda word: (-weight(word), telling.index(word)))[:MAX_TITLE_WORDS])
-        title = " ".join(word for word in ordered if word in chosen)
+        chosen = set(sorted(telling, key=lambda word: -weight(word))[:MAX_TITLE_WORDS])
+        title = " ".join(shown for word, shown in typed.items() if word in chosen)
         return title[:1].upper() + title[1:] if title else "(no words)"

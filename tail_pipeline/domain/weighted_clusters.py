@@ -186,7 +186,7 @@ def _cluster(
     weight, cost_weight = sum(spans.cost[row] for row in rows), max(spans.cost[row] for row in rows)
     cluster = Cluster(
         rank=0,
-        title=words.title(spans.texts[centre], [spans.texts[text] for text in group]),
+        title=words.title(spans.rows[representative]["input"], [spans.texts[text] for text in group]),
         text=spans.rows[representative]["input"],
         paraphrases=tuple(spans.rows[spans.first_row(text)]["input"] for text in others[:MAX_PARAPHRASES]),
         representative=spans.key(representative),

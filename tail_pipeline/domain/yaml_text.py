@@ -15,7 +15,7 @@ from typing import Any
 MAX_LINE = 120
 
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./()+%=-]*[A-Za-z0-9_./()+%=-])?|\d{4}-W\d{2}(?:-\d)?")
-_RESERVED = frozenset("y n yes no on off true false null none nan inf".split())
+_RESERVED = frozenset("y n yes no on off true false null".split())
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 # Everything outside YAML's printable set, and what is printable but unseen or reorders the text around it.

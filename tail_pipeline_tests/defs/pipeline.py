@@ -1,0 +1,79 @@
+"""A checkout with traces, and its partitions materialized on a Dagster instance of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from tail_pipeline.defs.build import build_definitions
+from tail_pipeline.domain.spans import SPAN_SCHEMA
+from tail_pipeline.domain.weeks import IsoWeek
+from tail_pipeline_tests.conftest import commit_all
+
+AGENT = "simulated_support"
+WEEK = IsoWeek(2026, 17)
+PASSING, FAILING = 0.95, 0.3
+
+
+@dataclass
+class Pipeline:
+    """Runs the jobs of one checkout on one instance."""
+
+    checkout: Path
+    instance: dg.DagsterInstance
+
+    def mine(self, partition: str = f"{WEEK}-1") -> dg.ExecuteInProcessResult:
+        job = build_definitions(self.checkout, retry_wait_s=0).resolve_job_def(f"mine_{AGENT}")
+        return job.execute_in_process(partition_key=partition, instance=self.instance, raise_on_error=False)
+
+    def metadata(self, asset: str, partition: str = f"{WEEK}-1") -> dict[str, Any]:
+        """The metadata of the newest materialization of one partition."""
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey([AGENT, asset]), asset_partitions=[partition]), limit=1
+        ).records
+        return {name: value.value for name, value in records[0].asset_materialization.metadata.items()}
+
+
+@contextmanager
+def pipeline(checkout: Path) -> Iterator[Pipeline]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Pipeline(checkout, instance)
+
+
+def span(number: int, text: str, score: float | None = PASSING, **fields: Any) -> dict[str, Any]:
+    """A span of the week before the mining day, one a minute."""
+    start = datetime(2026, 4, 13, 8, number % 60, number // 60, tzinfo=UTC)
+    return {
+        "trace_id": f"trace-{number:04d}",
+        "span_id": f"span-{number:04d}",
+        "input": text,
+        "output": f"answer {number}",
+        "start_time": start,
+        "rubric_score": score,
+        **fields,
+    }
+
+
+def write_spans(checkout: Path, rows: Sequence[dict[str, Any]], name: str = "a.jsonl") -> Path:
+    """Replace one trace file; the shipped configuration is pointed at all JSON lines of the folder."""
+    frame = pl.DataFrame(list(rows), schema_overrides={k: v for k, v in SPAN_SCHEMA.items() if rows and k in rows[0]})
+    path = checkout / "traces" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(frame.write_ndjson() if rows else "", encoding="utf-8")
+    return path
+
+
+def configure(checkout: Path, text: str = "") -> None:
+    """Point the agent at ``traces/*.jsonl``, add lines to it, and commit."""
+    agents = checkout / "eval" / "agents.yaml"
+    shipped = agents.read_text(encoding="utf-8").replace("traces/*.jsonl.gz", "traces/*.jsonl")
+    agents.write_text(shipped.rstrip("\n") + "\n" + text, encoding="utf-8")
+    (checkout / ".gitignore").write_text("traces/\n", encoding="utf-8")
+    commit_all(checkout, "Configure")

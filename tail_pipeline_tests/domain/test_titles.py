@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tail_pipeline.domain.titles import MAX_TITLE_WORDS, TitleWords, words_of
+from tail_pipeline_tests.strategies import hostile_texts, plain_sentences
+
+WEEK = ["where is my refund", "refund my order", "cancel the order", "order a summary of the indemnity clause"]
+
+
+@given(hostile_texts(), st.lists(hostile_texts(), max_size=3))
+def test_a_title_is_never_empty(representative: str, members: list[str]) -> None:
+    assert TitleWords(members).title(representative, members).strip() != ""
+
+
+@given(hostile_texts(12), st.lists(hostile_texts(), max_size=3))
+def test_a_title_holds_nothing_but_words(representative: str, members: list[str]) -> None:
+    """An apostrophe or a hyphen may stand inside a word, as in "don't" and "out-of-state"."""
+    title = TitleWords(members).title(representative, members)
+    between = re.sub(r"(?<=[^\W_])['’-](?=[^\W_])", "", title)
+    assert title == "(no words)" or between.replace(" ", "").isalnum()
+
+
+@given(st.lists(plain_sentences(), min_size=1, max_size=4))
+def test_a_title_takes_its_words_from_the_representative_in_order(texts: list[str]) -> None:
+    found = words_of(TitleWords(texts).title(texts[0], texts))
+    places = [list(dict.fromkeys(words_of(texts[0]))).index(word) for word in found]
+    assert places == sorted(places)
+
+
+@given(plain_sentences())
+def test_a_title_has_at_most_six_words(text: str) -> None:
+    assert len(TitleWords([text]).title(text, [text]).split()) <= MAX_TITLE_WORDS
+
+
+def test_a_title_names_what_sets_the_cluster_apart() -> None:
+    text = "can you order a summary of the indemnity clause for my new order please thanks again dear team"
+    title = TitleWords([*WEEK, text, *(["order please thanks again dear team new"] * 20)]).title(text, [text])
+    assert {"indemnity", "clause", "summary"} <= set(words_of(title))
+
+
+def test_words_that_say_nothing_are_left_out_of_a_title() -> None:
+    assert TitleWords(WEEK).title("where is my refund", ["where is my refund"]) == "Refund"
+
+
+def test_a_text_of_nothing_but_small_words_keeps_them() -> None:
+    assert TitleWords(WEEK).title("what is this", ["what is this"]) == "What is this"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "!?!", "___", "🙂🙂"])
+def test_a_text_without_words_says_so(text: str) -> None:
+    assert TitleWords([text]).title(text, [text]) == "(no words)"
+
+
+def test_a_text_without_blanks_still_has_a_title() -> None:
+    """Chinese and Japanese do not put blanks between words."""
+    text = "我想知道为什么我的退款到现在还没有到账而且客服也一直没有回复我的任何消息请尽快处理一下"
+    assert TitleWords([text]).title(text, [text]) != "(no words)"
