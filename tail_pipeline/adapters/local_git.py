@@ -51,7 +51,7 @@ class LocalGitRepository:
     def tail_files(self, tail_dir: str) -> list[StoredFile]:
         base = self._base()
         found = [StoredFile(path, self._blob(sha), None) for path, sha in self._yaml_in(base, tail_dir)]
-        pattern = f"refs/heads/{BRANCH_PREFIX}"
+        pattern = f"refs/heads/{branch_of(f'{tail_dir}/*.yaml')}"
         branches = self._git("for-each-ref", "--format=%(refname:short)", f"--no-merged={base}", pattern).split()
         on_base = {(file.path, file.text) for file in found}
         for branch in branches:

@@ -75,7 +75,11 @@ class EscalationConfig(dg.Config):
 
 
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
-    """The chain of one agent, keyed by its name."""
+    """The chain of one agent, keyed by its name.
+
+    All of it is in one pool, which the instance limits to one run at a time: each week is compared with the weeks
+    before it, so the runs of a backfill must not overtake one another.
+    """
     prefix = asset_prefix(agent)
     partitions = partitions_of(agent)
 
@@ -91,6 +95,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=key("spans"),
         group_name=prefix,
+        pool=prefix,
         partitions_def=partitions,
         io_manager_key="frames",
         check_specs=[undeclared] if agent.segments else [],
@@ -138,6 +143,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         key=key("scored_spans"),
         ins={"spans": dg.AssetIn(key("spans"))},
         group_name=prefix,
+        pool=prefix,
         partitions_def=partitions,
         io_manager_key="frames",
         kinds={"polars"},
@@ -181,6 +187,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         key=key("weighted_clusters"),
         ins={"scored_spans": dg.AssetIn(key("scored_spans"))},
         group_name=prefix,
+        pool=prefix,
         partitions_def=partitions,
         io_manager_key="frames",
         kinds={"scikitlearn", "polars"},
@@ -232,6 +239,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             "weighted_clusters": dg.AssetIn(key("weighted_clusters")),
         },
         group_name=prefix,
+        pool=prefix,
         partitions_def=partitions,
         io_manager_key="records",
         kinds={"yaml"},
@@ -270,7 +278,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             parse_tail(text, path)
             trend = trend_of(file, load_history(repository, agent, cell.segment, cell.day), agent.cadence)
             metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
-                "path": path,
+                "tail_file": path,
                 **file.counts.model_dump(),
                 "verdict": trend.verdict.value,
                 "verdict_reason": trend.reason,
@@ -284,6 +292,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         key=key("tail_pr"),
         ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
         group_name=prefix,
+        pool=prefix,
         partitions_def=partitions,
         io_manager_key="records",
         kinds={"git"},
@@ -336,6 +345,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         key=key("escalation"),
         ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
         group_name=prefix,
+        pool=prefix,
         partitions_def=partitions,
         io_manager_key="records",
         kinds={"git"},

@@ -21,6 +21,7 @@ from tail_pipeline.domain.weeks import MiningDay
 _HOME_ENV = "DAGSTER_HOME"
 _LOCAL_INSTANCE = """\
 # A local run history in SQLite; a deployment sets DAGSTER_HOME to one of its own.
+concurrency: {pools: {granularity: run, default_limit: 1}}
 telemetry: {enabled: false}
 nux: {enabled: false}
 """
@@ -65,13 +66,13 @@ def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | Non
 
 def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:
     """The instance of DAGSTER_HOME; without one, a local one inside the repository's ``.tail``."""
-    if not os.environ.get(_HOME_ENV):
-        home = state_dir(repo_dir) / "dagster"
-        home.mkdir(exist_ok=True)
-        if not (home / "dagster.yaml").exists():
-            write_atomically(home / "dagster.yaml", _LOCAL_INSTANCE)
-        os.environ[_HOME_ENV] = str(home)
-    return dg.DagsterInstance.get()
+    if os.environ.get(_HOME_ENV):
+        return dg.DagsterInstance.get()
+    home = state_dir(repo_dir) / "dagster"
+    home.mkdir(exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        write_atomically(home / "dagster.yaml", _LOCAL_INSTANCE)
+    return dg.DagsterInstance.from_config(str(home))
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:

@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tail_pipeline.domain.embedding import Encoder, Vectors, background_direction
+from tail_pipeline.domain.errors import PermanentError
 
 MIN_BACKGROUND = 100
 """Distinct passing texts below which their mean says more about them than about the product."""
 
 MAX_BACKGROUND = 2_000
 """Distinct passing texts used; the cut has settled by 1,000 and quality does not rise beyond."""
+
+MAX_TEXTS = 15_000
+"""Distinct failing texts up to which their similarities fit in memory (1 GB here)."""
 
 _NULL_SPREADS = 3.0
 _LOWER_SPREAD_PERCENTILE = 15.87
@@ -45,8 +49,13 @@ def group_by_intent(
 
     ``texts`` (at least one) and ``background`` are distinct and sorted. Texts marked ``costly`` (a regulatory or safety span) are
     grouped among themselves first, so that no crowd of ordinary texts can pull them apart; ordinary groups of
-    the same intent then join them.
+    the same intent then join them. Raises PermanentError above ``MAX_TEXTS``.
     """
+    if len(texts) > MAX_TEXTS:
+        raise PermanentError(
+            f"{len(texts)} distinct failing inputs in one window are more than the {MAX_TEXTS} that can be compared with "
+            "one another; split the agent by segment, or mine it daily"
+        )
     enough = len(background) >= MIN_BACKGROUND
     matrix = encoder.encode([*texts, *background, *history], reference=background if enough else texts)
     ordinary = slice(len(texts), len(texts) + len(background))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import polars as pl
 import pytest
@@ -88,7 +88,7 @@ def test_a_store_that_can_be_read_passes_its_check(make_store: StoreMaker):
     ],
     ids=["before the start", "at the start", "before the end", "at the end"],
 )
-def test_the_window_is_half_open_to_the_microsecond(make_store: StoreMaker, start, read):
+def test_the_window_is_half_open_to_the_microsecond(make_store: StoreMaker, start: datetime, read: list[str]):
     store = make_store([span(start_time=start)])
     assert ids_of(store.iter_spans(WINDOW, SUPPORT)) == read
 
@@ -115,7 +115,7 @@ def test_a_span_without_an_agent_belongs_to_every_agent(make_store: StoreMaker):
 
 
 @pytest.mark.parametrize("column", ["tenant", "node_class"])
-def test_a_segment_reads_its_own_spans_only(make_store: StoreMaker, column):
+def test_a_segment_reads_its_own_spans_only(make_store: StoreMaker, column: str):
     store = make_store([span("ours", **{column: "acme"}), span("other", **{column: "globex"}), span("nobody's")])
     assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", column, "acme"))) == ["ours"]
 
@@ -126,13 +126,13 @@ def test_a_segment_is_compared_exactly_and_not_by_case_or_pattern(make_store: St
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_a_segment_with_a_hostile_name_reads_its_own_spans_only(make_store: StoreMaker, value):
+def test_a_segment_with_a_hostile_name_reads_its_own_spans_only(make_store: StoreMaker, value: object):
     store = make_store([span("ours", tenant=value), span("other", tenant="acme")])
     assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", value))) == ["ours"]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_trace_with_a_hostile_id_is_fetched(make_store: StoreMaker, hostile):
+def test_a_trace_with_a_hostile_id_is_fetched(make_store: StoreMaker, hostile: str):
     store = make_store([span(hostile, trace_id=hostile), span("other")])
     assert ids_of(store.fetch_units([hostile], SUPPORT)) == [hostile]
 
@@ -144,7 +144,7 @@ def test_the_data_survive_a_hostile_id(make_store: StoreMaker):
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "e\u0301 and é", "\u202eright to left", "👩‍👩‍👧‍👦", "a" * 100_000])
-def test_text_comes_back_unchanged(make_store: StoreMaker, text):
+def test_text_comes_back_unchanged(make_store: StoreMaker, text: str):
     row = span(input=text, output=text, correction=text, contexts=[text, "", text], labels=[text])
     store = make_store([row])
     assert_frame_equal(frame_of(store.iter_spans(WINDOW, SUPPORT)), expected_frame([row]))
@@ -156,27 +156,27 @@ def test_an_empty_input_is_a_good_row(make_store: StoreMaker):
 
 
 @pytest.mark.parametrize("column", ["output", "correction"])
-def test_an_empty_answer_is_null(make_store: StoreMaker, column):
+def test_an_empty_answer_is_null(make_store: StoreMaker, column: str):
     store = make_store([span(**{column: ""})])
     assert frame_of(store.iter_spans(WINDOW, SUPPORT))[column].to_list() == [None]
 
 
 @pytest.mark.parametrize("column", ["contexts", "labels"])
 @pytest.mark.parametrize("value", [None, [], [""], ["one"], ["one", "two", "one"]])
-def test_a_list_comes_back_as_it_was(make_store: StoreMaker, column, value):
+def test_a_list_comes_back_as_it_was(make_store: StoreMaker, column: str, value: object):
     store = make_store([span(**{column: value})])
     assert frame_of(store.iter_spans(WINDOW, SUPPORT))[column].to_list() == [value]
 
 
 @pytest.mark.parametrize("column", ["contexts", "labels"])
-def test_no_good_row_holds_a_list_with_a_null_in_it(make_store: StoreMaker, column):
+def test_no_good_row_holds_a_list_with_a_null_in_it(make_store: StoreMaker, column: str):
     store = make_store([span(**{column: ["one", None]}), span("fine", **{column: ["one"]})])
     frame = frame_of(store.iter_spans(WINDOW, SUPPORT))
     assert not any(None in values for values in frame[column].to_list())
 
 
 @pytest.mark.parametrize("score", [0.0, 0.82, 1.0, 1e-9, -1.0, 7.5])
-def test_a_score_comes_back_exactly(make_store: StoreMaker, score):
+def test_a_score_comes_back_exactly(make_store: StoreMaker, score: float):
     store = make_store([span(rubric_score=score, ragas_faithfulness=score)])
     assert frame_of(store.iter_spans(WINDOW, SUPPORT)).select("rubric_score", "ragas_faithfulness").row(0) == (
         score,
@@ -202,7 +202,7 @@ def test_feedback_is_named_by_trace_and_span(make_store: StoreMaker):
     [(WINDOW.start - TICK, 0), (WINDOW.start, 1), (WINDOW.end - TICK, 1), (WINDOW.end, 0)],
     ids=["before the start", "at the start", "before the end", "at the end"],
 )
-def test_the_window_of_feedback_is_half_open_to_the_microsecond(make_store: StoreMaker, given, found):
+def test_the_window_of_feedback_is_half_open_to_the_microsecond(make_store: StoreMaker, given: datetime, found: int):
     store = make_store([span(start_time=LAST_WEEK, user_feedback="thumbs_down", feedback_time=given)])
     assert sum(frame.height for frame in store.iter_feedback(WINDOW, SUPPORT)) == found
 
@@ -219,7 +219,7 @@ def test_the_window_of_feedback_is_half_open_to_the_microsecond(make_store: Stor
         ({}, 0),
     ],
 )
-def test_only_negative_feedback_counts(make_store: StoreMaker, fields, found):
+def test_only_negative_feedback_counts(make_store: StoreMaker, fields: dict[str, str], found: int):
     store = make_store([span(start_time=LAST_WEEK, feedback_time=WINDOW.start, **fields)])
     assert sum(frame.height for frame in store.iter_feedback(WINDOW, SUPPORT)) == found
 
@@ -338,17 +338,19 @@ def test_one_foreign_column_can_feed_two_span_columns(make_store: StoreMaker):
     assert frame.select("trace_id", "session_id").row(0) == ("trace of s1", "trace of s1")
 
 
-OPTIONAL = [name for name in SPAN_SCHEMA if name not in ("trace_id", "span_id", "input", "start_time", "truncated", "orphan")]
+OPTIONAL = [
+    name for name in SPAN_SCHEMA if name not in ("trace_id", "span_id", "input", "start_time", "truncated", "orphan")
+]
 
 
 @pytest.mark.parametrize("column", OPTIONAL)
-def test_an_absent_optional_column_is_null(make_store: StoreMaker, column):
+def test_an_absent_optional_column_is_null(make_store: StoreMaker, column: str):
     store = make_store([FULL_ROW], absent=[column])
     assert_frame_equal(frame_of(store.iter_spans(WINDOW, SUPPORT)), expected_frame([FULL_ROW | {column: None}]))
 
 
 @pytest.mark.parametrize("column", ["feedback_time", "user_feedback", "correction", "agent"])
-def test_feedback_can_be_asked_for_when_an_optional_column_is_absent(make_store: StoreMaker, column):
+def test_feedback_can_be_asked_for_when_an_optional_column_is_absent(make_store: StoreMaker, column: str):
     fields = {"feedback_time": WINDOW.start, "user_feedback": "thumbs_down", "correction": "a better answer"}
     store = make_store([span(**fields)], absent=[column])
     found = sum(frame.height for frame in store.iter_feedback(WINDOW, SUPPORT))

@@ -88,7 +88,8 @@ def test_a_view_is_as_good_as_a_table(dsn: str):
     assert ids_of(PostgresTraceStore(DSN_ENV, f"{table}_view", {}).iter_spans(WINDOW, SUPPORT)) == ["s1"]
 
 
-def test_a_missing_table_is_named(dsn: str):
+@pytest.mark.usefixtures("dsn")
+def test_a_missing_table_is_named():
     assert "no_such_table" in message_of(PostgresTraceStore(DSN_ENV, "no_such_table", {}), PermanentError)
 
 
@@ -187,14 +188,18 @@ def test_a_score_that_is_not_a_number_is_kept_for_scoring_to_judge(dsn: str, kin
 )
 def test_an_id_of_another_type_is_read_as_text(dsn: str, column: str, kind: str, value: str):
     store = altered(
-        dsn, [span("1") | {column: value}], f"ALTER TABLE {{t}} ALTER COLUMN {column} TYPE {kind} USING {column}::{kind}"
+        dsn,
+        [span("1") | {column: value}],
+        f"ALTER TABLE {{t}} ALTER COLUMN {column} TYPE {kind} USING {column}::{kind}",
     )
     assert frame_of(store.iter_spans(WINDOW, SUPPORT))[column].to_list() == [value]
 
 
 def test_units_are_fetched_by_trace_ids_of_another_type(dsn: str):
     store = altered(
-        dsn, [span(trace_id="17"), span("s2", trace_id="18")], "ALTER TABLE {t} ALTER COLUMN trace_id TYPE int USING trace_id::int"
+        dsn,
+        [span(trace_id="17"), span("s2", trace_id="18")],
+        "ALTER TABLE {t} ALTER COLUMN trace_id TYPE int USING trace_id::int",
     )
     assert ids_of(store.fetch_units(["17", "'; DROP TABLE x"], SUPPORT)) == ["s1"]
 

@@ -99,7 +99,9 @@ def make_table(
         cursor.execute(SHIPPED_TABLE.replace("agent_spans", table))
         for name in absent:
             if name not in ("truncated", "orphan"):
-                cursor.execute(sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(sql.Identifier(table), sql.Identifier(name)))
+                cursor.execute(
+                    sql.SQL("ALTER TABLE {} DROP COLUMN {}").format(sql.Identifier(table), sql.Identifier(name))
+                )
         with cursor.copy(f"COPY {table} ({', '.join(stored)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row([row.get(name) for name in stored])

@@ -70,10 +70,19 @@ def background_of(texts: Sequence[str]) -> BackgroundSample:
 
 
 def ordinary_texts() -> list[str]:
-    """144 distinct things users of a shop say."""
+    """144 distinct things users of a shop say, in the small words everybody uses."""
     verbs = "track cancel return change ship find pay insure gift repeat delay split".split()
     nouns = "parcel order invoice basket voucher address delivery receipt booking card coupon label".split()
-    return [f"how can i {verb} the {noun} from last week" for verb in verbs for noun in nouns]
+    frames = (
+        "how can i {} the {} from last week",
+        "does this shop {} a {} for me",
+        "which of you will {} this {} today",
+        "please {} the {} of my sister",
+        "why did nobody {} this {} yet",
+        "i want to {} that {} out of the warehouse",
+    )
+    pairs = [(verb, noun) for verb in verbs for noun in nouns]
+    return [frames[number % len(frames)].format(*pair) for number, pair in enumerate(pairs)]
 
 
 def cluster(number: int = 1, **changes: Any) -> Cluster:
@@ -154,9 +163,7 @@ def tail_file(**changes: Any) -> TailFile:
             "agent": "support",
             "segment": None,
             "window": CaseWindow(start=WINDOW.start, end=WINDOW.end),
-            "rubric": CaseRubric(
-                sha=RUBRIC.sha, rubric_min_score=0.82, ragas_faithfulness=0.78, judge_model=None
-            ),
+            "rubric": CaseRubric(sha=RUBRIC.sha, rubric_min_score=0.82, ragas_faithfulness=0.78, judge_model=None),
             "counts": counts(),
             "cases": [tail_case(1)],
             "not_proposed": [],

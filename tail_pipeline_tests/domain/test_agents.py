@@ -29,7 +29,9 @@ def test_a_name_that_is_safe_everywhere_is_taken(name: str) -> None:
     assert Agent.model_validate(agent(name)).name == name
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a/b", "A", "-a", "_a", "a b", "a.b", "a|b", "a,b", "a[0]", "ä", "a\n", "x" * 64])
+@pytest.mark.parametrize(
+    "name", ["", "../x", "a/b", "A", "-a", "_a", "a b", "a.b", "a|b", "a,b", "a[0]", "ä", "a\n", "x" * 64]
+)
 def test_a_name_that_could_leave_its_path_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="becomes a path, a branch and a partition key"):
         Agent.model_validate(agent(name))
@@ -143,9 +145,7 @@ def test_the_schema_is_found_from_the_tail_file(tail_path: str, schema: str) -> 
 
 
 def test_segments_with_their_own_directory_have_their_own_rubric_and_cases() -> None:
-    found = Agent.model_validate(
-        agent(segments={"by": "node_class", "values": ["shot"], "eval_dir": "eval/{segment}"})
-    )
+    found = Agent.model_validate(agent(segments={"by": "node_class", "values": ["shot"], "eval_dir": "eval/{segment}"}))
     assert (found.rubric_path("shot"), found.cases_path("shot")) == ("eval/shot/rubric.yaml", "eval/shot/cases.yaml")
 
 
@@ -206,7 +206,7 @@ def test_an_embedding_at_a_known_endpoint_is_no_problem(model: str) -> None:
 
 
 def test_all_problems_are_found_at_once() -> None:
-    found = config(agent("a", embedding={"model": "vllm/bge"}), agent("a"))
+    found = config(agent("a-b", embedding={"model": "vllm/bge"}), agent("a_b"))
     assert len(problems(found)) == 3
 
 
@@ -219,15 +219,15 @@ TENANTS = {"by": "tenant", "values": ["acme", "tail"]}
         (agent("a", segments=TENANTS), agent("b", eval_dir="eval/acme")),
         (agent("a", eval_dir="verifier"), agent("b", eval_dir="eval/verifier")),
         (agent("a"), agent("b", eval_dir="tail")),
-        (agent("a", segments=TENANTS), agent("b", eval_dir="eval/tail")),
+        (agent("a", segments=TENANTS), agent("b")),
     ],
     ids=["a tenant and a directory", "with and without eval", "a directory named tail", "a segment named tail"],
 )
 def test_agents_whose_pull_requests_would_share_a_branch_are_found(agents: tuple[dict[str, Any], ...]) -> None:
     found = config(*agents)
-    paths = {one.tail_path(segment, WEEK) for one in found.agents for segment in one.segment_names}
-    branches = {branch_of(path) for path in paths}
-    assert (len(paths) == len(branches)) == (problems(found) == [])
+    branches = [branch_of(one.tail_path(segment, WEEK)) for one in found.agents for segment in one.segment_names]
+    assert len(branches) > len(set(branches)), "the agents of this test have branches of their own"
+    assert problems(found) != []
 
 
 def test_a_declared_endpoint_is_used_by_its_name() -> None:

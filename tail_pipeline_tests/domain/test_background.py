@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tail_pipeline.domain.background import BackgroundSample
 from tail_pipeline_tests.domain.builders import span, span_frame
 
-texts = st.lists(st.sampled_from([f"{word} {end}" for word in "abcdefghij" for end in ("one", "ONE", "2", "31")]), max_size=40)
+texts = st.lists(
+    st.sampled_from([f"{word} {end}" for word in "abcdefghij" for end in ("one", "ONE", "2", "31")]), max_size=40
+)
 
 
 def sampled(rows: list[dict[str, object]], size: int, *, batch: int = 1_000) -> dict[str, tuple[str, str]]:
@@ -54,7 +56,10 @@ def test_of_several_spans_that_said_it_the_smallest_key_answers() -> None:
 
 def test_the_choice_does_not_follow_the_alphabet() -> None:
     """A sample of the first texts would know only what one kind of user says."""
-    rows = [span(number, f"{first}{second}") for number, (first, second) in enumerate((a, b) for a in "abcdefgh" for b in "xyz")]
+    rows = [
+        span(number, f"{first}{second}")
+        for number, (first, second) in enumerate((a, b) for a in "abcdefgh" for b in "xyz")
+    ]
     assert len({text[0] for text in sampled(rows, 12)}) > 4
 
 

@@ -26,7 +26,7 @@ def test_one_finding_is_one_error() -> None:
     assert str(InvalidFile(FINDINGS[1:2])) == "1 error:\n  eval/cases.yaml: the file is empty"
 
 
-@pytest.mark.parametrize("order", itertools.permutations(FINDINGS))
+@pytest.mark.parametrize("order", list(itertools.permutations(FINDINGS)))
 def test_the_order_in_which_findings_were_made_does_not_show(order: tuple[Finding, ...]) -> None:
     assert str(InvalidFile(order)) == str(InvalidFile(FINDINGS))
 

@@ -15,7 +15,9 @@ def triggers(**changes: Any) -> list[str]:
     return scored_frame([span(**({"rubric_score": 0.95} | changes))])["triggers"][0].to_list()
 
 
-@pytest.mark.parametrize(("score", "expected"), [(0.8199999, ["rubric"]), (0.82, []), (0.8200001, []), (0.0, ["rubric"])])
+@pytest.mark.parametrize(
+    ("score", "expected"), [(0.8199999, ["rubric"]), (0.82, []), (0.8200001, []), (0.0, ["rubric"])]
+)
 def test_only_a_score_strictly_below_the_line_fails(score: float, expected: list[str]) -> None:
     assert triggers(rubric_score=score) == expected
 

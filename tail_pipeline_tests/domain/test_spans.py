@@ -26,7 +26,9 @@ from tail_pipeline_tests.domain.builders import WINDOW, span, span_frame
 
 def check(*rows: dict[str, Any]) -> tuple[list[str], list[BadSpan]]:
     """Ids of the good rows, and the bad ones."""
-    batch = checked(span_frame(rows), pl.Series([f"file:{number}" for number in range(1, len(rows) + 1)], dtype=pl.String))
+    batch = checked(
+        span_frame(rows), pl.Series([f"file:{number}" for number in range(1, len(rows) + 1)], dtype=pl.String)
+    )
     return batch.frame["span_id"].to_list(), batch.bad
 
 
@@ -50,7 +52,14 @@ def test_a_row_that_cannot_be_used_is_named_with_its_place(changes: dict[str, An
 
 @pytest.mark.parametrize(
     "changes",
-    [{"input": ""}, {"output": None}, {"end_time": None}, {"rubric_score": None}, {"rubric_score": 7.5}, {"user_feedback": None}],
+    [
+        {"input": ""},
+        {"output": None},
+        {"end_time": None},
+        {"rubric_score": None},
+        {"rubric_score": 7.5},
+        {"user_feedback": None},
+    ],
 )
 def test_a_row_with_little_in_it_is_still_good(changes: dict[str, Any]) -> None:
     assert check(span(1, **changes)) == (["span-0001"], [])
@@ -118,7 +127,13 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("column", "values"),
-    [("rubric_score", ["0.5"]), ("input", [3]), ("contexts", ["one"]), ("truncated", ["yes"]), ("start_time", ["2026-04-13"])],
+    [
+        ("rubric_score", ["0.5"]),
+        ("input", [3]),
+        ("contexts", ["one"]),
+        ("truncated", ["yes"]),
+        ("start_time", ["2026-04-13"]),
+    ],
 )
 def test_a_column_of_another_kind_is_refused_by_name(column: str, values: list[Any]) -> None:
     with pytest.raises(PermanentError, match=rf"^f\.parquet: column {column} is "):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -21,13 +22,14 @@ def test_a_title_is_never_empty(representative: str, members: list[str]) -> None
 def test_a_title_holds_nothing_but_words(representative: str, members: list[str]) -> None:
     """An apostrophe or a hyphen may stand inside a word, as in "don't" and "out-of-state"."""
     title = TitleWords(members).title(representative, members)
+    title = "".join(character for character in title if not unicodedata.combining(character))
     between = re.sub(r"(?<=[^\W_])['’-](?=[^\W_])", "", title)
     assert title == "(no words)" or between.replace(" ", "").isalnum()
 
 
 @given(st.lists(plain_sentences(), min_size=1, max_size=4))
 def test_a_title_takes_its_words_from_the_representative_in_order(texts: list[str]) -> None:
-    found = words_of(TitleWords(texts).title(texts[0], texts))
+    found = words_of(TitleWords(texts).title(texts[0], texts).casefold())
     places = [list(dict.fromkeys(words_of(texts[0]))).index(word) for word in found]
     assert places == sorted(places)
 
@@ -40,7 +42,7 @@ def test_a_title_has_at_most_six_words(text: str) -> None:
 def test_a_title_names_what_sets_the_cluster_apart() -> None:
     text = "can you order a summary of the indemnity clause for my new order please thanks again dear team"
     title = TitleWords([*WEEK, text, *(["order please thanks again dear team new"] * 20)]).title(text, [text])
-    assert {"indemnity", "clause", "summary"} <= set(words_of(title))
+    assert {"indemnity", "clause", "summary"} <= set(words_of(title.casefold()))
 
 
 def test_words_that_say_nothing_are_left_out_of_a_title() -> None:

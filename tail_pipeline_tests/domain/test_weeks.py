@@ -31,13 +31,17 @@ def test_strptime_reads_a_partition_key_as_dagster_does(day: date) -> None:
     assert datetime.strptime(MiningDay(day).key, PARTITION_FORMAT).replace(tzinfo=UTC).date() == day
 
 
-@pytest.mark.parametrize("text", ["", "2026", "2026-17", "2026-W7", "2026-W00", "2026-W54", "2025-W53", "2026-W17-1", " 2026-W17"])
+@pytest.mark.parametrize(
+    "text", ["", "2026", "2026-17", "2026-W7", "2026-W00", "2026-W54", "2025-W53", "2026-W17-1", " 2026-W17"]
+)
 def test_what_is_not_an_iso_week_is_refused(text: str) -> None:
     with pytest.raises(PermanentError, match="is not an ISO week"):
         IsoWeek.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "2026-W17", "2026-W17-0", "2026-W17-8", "2025-W53-1", "2026-04-20", "2026-W17-1\n"])
+@pytest.mark.parametrize(
+    "text", ["", "2026-W17", "2026-W17-0", "2026-W17-8", "2025-W53-1", "2026-04-20", "2026-W17-1\n"]
+)
 def test_what_is_not_a_mining_day_is_refused(text: str) -> None:
     with pytest.raises(PermanentError, match="is not a mining day"):
         MiningDay.parse(text)

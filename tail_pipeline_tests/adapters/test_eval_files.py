@@ -1,0 +1,685 @@
+"""The files under eval/: what a reviewer can get wrong is found all at once, and history is what the repository says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tail_pipeline.adapters.eval_files import (
+    check_eval_files,
+    load_agents,
+    load_configuration,
+    load_history,
+    load_rubric,
+    parse_cases,
+    parse_rubric,
+    parse_tail,
+    undecided,
+    write_schemas,
+)
+from tail_pipeline.adapters.local_git import LocalGitRepository
+from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
+from tail_pipeline.domain.novelty import EarlierStatus
+from tail_pipeline.domain.tail_file import (
+    CaseCluster,
+    CaseRubric,
+    CaseWindow,
+    Complaint,
+    Counts,
+    NotProposed,
+    Run,
+    TailCase,
+    TailFile,
+    render,
+)
+from tail_pipeline.domain.weeks import IsoWeek, MiningDay
+from tail_pipeline_tests.adapters.eval_texts import (
+    AGENT,
+    RUBRIC,
+    agents_text,
+    case,
+    run_of,
+    tail_file,
+    tail_text,
+)
+from tail_pipeline_tests.conftest import commit_all, git
+
+PATH = "eval/tail/2026-W17.yaml"
+ONE, TWO = "tail-2026W17-001", "tail-2026W17-002"
+
+
+def tail_findings(text: str, path: str = PATH) -> list[Finding]:
+    with pytest.raises(InvalidFile) as raised:
+        parse_tail(text, path)
+    return raised.value.findings
+
+
+def line_with(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+def changed(old: str, new: str, text: str | None = None) -> str:
+    """A tail file with two cases in which one place was edited by hand."""
+    whole = text if text is not None else tail_text("2026-W17", [case(ONE), case(TWO)])
+    assert old in whole
+    return whole.replace(old, new, 1)
+
+
+def edited(old: str, new: str) -> str:
+    """The same, with the edit in the second case."""
+    first, marker, second = tail_text("2026-W17", [case(ONE), case(TWO)]).partition(f"id: {TWO}")
+    assert old in second
+    return first + marker + second.replace(old, new, 1)
+
+
+# A tail file after a reviewer's hands
+
+
+def test_an_untouched_file_is_valid():
+    assert parse_tail(tail_text("2026-W17", [case(ONE)]), PATH) == tail_file("2026-W17", [case(ONE)])
+
+
+BROKEN = {
+    "rejected without a reason": ("status: proposed", "status: rejected", "status", "a rejected case needs a reason"),
+    "a status that is a boolean": ("status: proposed", "status: yes", "status: yes", "boolean in YAML"),
+    "a misspelt status": ("status: proposed", "status: promote", "status: promote", "found 'promote'"),
+    "a reason without a rejection": (
+        "rejection_reason: null", "rejection_reason: dull", "rejection_reason: dull", "the status is proposed"),
+    "a reworded id": (f"id: {TWO}", "id: my-case", "my-case", "ids are never changed"),
+    "an id of another week": (f"id: {TWO}", "id: tail-2026W18-002", "2026W18", "must read tail-2026W17-NNN"),
+    "an id of a segment": (f"id: {TWO}", "id: tail-2026W17-acme-002", "acme", "must read tail-2026W17-NNN"),
+    "a cost weight with a point": ("cost_weight: 1", "cost_weight: 2.0", "cost_weight: 2.0", "valid integer"),
+    "a cost weight of nothing": ("cost_weight: 1", "cost_weight: 0", "cost_weight: 0", "greater than or equal to 1"),
+    "an unknown key": ("cost_weight: 1", "colour: red\n    cost_weight: 1", "colour", "unknown key"),
+    "an expected output that is a number": ("expected: an answer", "expected: 17", "expected: 17", "valid string"),
+    "labels that are one word": ("labels: []", "labels: safety", "labels: safety", "valid list"),
+    "a lowest score that is not a number": (
+        "lowest_score: 0.25", "lowest_score: .nan", "lowest_score: .nan", "finite number"),
+    "a decimal comma": ("lowest_score: 0.25", "lowest_score: 0,25", "lowest_score: 0,25", "valid number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "at", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_case_is_found_with_its_line(old: str, new: str, at: str, message: str):
+    text = edited(old, new) if not old.startswith("id:") else changed(old, new)
+    found = tail_findings(text)
+    assert message in found[0].message
+    line = line_with(text, f"id: {TWO}") + 1 if at == "status" else line_with(text, at)
+    assert at == "status" or found[0].line == line
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("status: proposed", "status: rejected"), ("status: proposed", "status: yes"), ("size: 2", "size: x")],
+)
+def test_a_broken_case_is_found_with_its_id(old: str, new: str):
+    assert [finding.case for finding in tail_findings(edited(old, new))] == [TWO]
+
+
+@pytest.mark.parametrize("reason", ["''", '"  "', "null", "~", ""])
+def test_an_empty_reason_is_no_reason(reason: str):
+    text = edited("status: proposed", "status: rejected").replace(
+        "rejection_reason: null", f"rejection_reason: {reason}"
+    )
+    assert any("needs a reason" in finding.message for finding in tail_findings(text))
+
+
+def test_an_id_that_stands_twice_is_found_with_the_line_of_the_first():
+    text = changed(f"id: {TWO}", f"id: {ONE}")
+    (finding,) = tail_findings(text)
+    assert (finding.case, f"first in line {line_with(text, f'id: {ONE}')}" in finding.message) == (ONE, True)
+
+
+def test_every_broken_case_is_found_at_once():
+    cases = [case(f"tail-2026W17-00{number}") for number in range(1, 5)]
+    text = (
+        tail_text("2026-W17", cases)
+        .replace("cost_weight: 1\n", "cost_weight: x\n", 1)
+        .replace(f"id: {TWO}\n    title: Refund timing", f"id: {TWO}\n    title: 5")
+        .replace("id: tail-2026W17-004", "id: tail-2026W17-003")
+    )
+    assert [finding.case for finding in tail_findings(text)] == [ONE, TWO, "tail-2026W17-003"]
+
+
+def test_decisions_and_ids_are_checked_together():
+    text = edited("status: proposed", "status: rejected").replace(f"id: {ONE}", "id: mine")
+    assert {finding.case for finding in tail_findings(text)} == {"mine", TWO}
+
+
+def test_a_file_named_for_another_week_is_found():
+    (finding,) = tail_findings(tail_text("2026-W17"), "eval/tail/2026-W18.yaml")
+    assert "the file is named otherwise" in finding.message
+
+
+def test_a_file_on_a_branch_is_named_with_its_branch():
+    text = changed("status: proposed", "status: yes")
+    assert tail_findings(text, f"tail-miner/2026-W17:{PATH}")[0].file == f"tail-miner/2026-W17:{PATH}"
+
+
+@pytest.mark.parametrize("week", ["2026-W54", "2026-W00", "2025-W53"])
+def test_a_week_that_does_not_exist_is_found(week: str):
+    text = tail_text("2026-W17").replace("iso_week: 2026-W17", f"iso_week: {week}")
+    (finding,) = tail_findings(text, f"eval/tail/{week}.yaml")
+    assert finding.line == 2
+
+
+def test_a_run_that_is_no_day_is_found_with_its_line_and_case():
+    text = tail_text("2026-W17", [case(ONE, run="2026-W17-3")]).replace("run: 2026-W17-3", "run: wednesday")
+    (finding,) = tail_findings(text)
+    assert (finding.line, finding.case) == (line_with(text, "wednesday"), ONE)
+
+
+def test_a_naive_time_is_found():
+    text = tail_text("2026-W17").replace("2026-04-13T00:00:00Z", "2026-04-13T00:00:00")
+    assert [finding.line for finding in tail_findings(text)] == [line_with(text, "window:")]
+
+
+def test_windows_line_ends_are_accepted():
+    text = tail_text("2026-W17", [case(ONE, input="one\ntwo\n")])
+    assert parse_tail(text.replace("\n", "\r\n"), PATH) == parse_tail(text, PATH)
+
+
+def test_undecided_cases_are_listed():
+    found = undecided(tail_text("2026-W17", [case(ONE), case(TWO, status="promoted")]), PATH)
+    assert [(finding.case, "undecided" in finding.message) for finding in found] == [(ONE, True)]
+
+
+def test_a_promoted_case_without_an_expected_output_is_listed():
+    found = undecided(tail_text("2026-W17", [case(ONE, status="promoted", expected=None)]), PATH)
+    assert [(finding.case, "without an expected" in finding.message) for finding in found] == [(ONE, True)]
+
+
+# cases.yaml
+
+CASE = "- {id: poc-1, input: a question, source: poc}"
+
+
+def test_an_empty_set_of_cases_is_valid():
+    assert parse_cases("cases: []\n", "eval/cases.yaml").cases == []
+
+
+def test_a_duplicate_case_is_found_with_the_line_of_the_first():
+    with pytest.raises(InvalidFile, match=r"eval/cases\.yaml:3: poc-1: id: stands twice, first in line 2"):
+        parse_cases(f"cases:\n{CASE}\n{CASE}\n", "eval/cases.yaml")
+
+
+def test_a_duplicate_case_on_the_same_line_is_found():
+    with pytest.raises(InvalidFile, match="stands twice"):
+        parse_cases(f"cases: [{CASE[2:]}, {CASE[2:]}]\n", "eval/cases.yaml")
+
+
+def test_a_provenance_that_names_no_week_is_found_with_its_line_and_case():
+    text = f"cases:\n{CASE[:-1]},\n   provenance: {{week: last spring, tail_file: x}}}}\n"
+    with pytest.raises(InvalidFile, match=r"eval/cases\.yaml:3: poc-1: "):
+        parse_cases(text, "eval/cases.yaml")
+
+
+# Rubric and agents
+
+RUBRIC_ERRORS = {
+    "a decimal comma": ("rubric_min_score: 0,82\nragas_faithfulness: 0.78\n", 1),
+    "NaN": ("rubric_min_score: 0.82\nragas_faithfulness: .nan\n", 2),
+    "points instead of a share": ("rubric_min_score: 82\nragas_faithfulness: 0.78\n", 1),
+    "an unknown key": (RUBRIC + "min_score: 0.8\n", 3),
+    "a list at the top": ("- rubric_min_score: 0.82\n", 1),
+    "a criterion nobody decides": (RUBRIC + "criteria:\n- {name: tone, weight: 1.0}\n", 4),
+    "a cost weight of nothing": (RUBRIC + "cost_weights:\n  safety: 0\n", 4),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), RUBRIC_ERRORS.values(), ids=RUBRIC_ERRORS)
+def test_a_broken_rubric_is_found_with_its_line(text: str, line: int):
+    with pytest.raises(InvalidFile) as raised:
+        parse_rubric(text, "eval/rubric.yaml")
+    assert [finding.line for finding in raised.value.findings] == [line]
+
+
+def put(root: Path, path: str, text: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def work_tree(tmp_path: Path) -> Path:
+    """A work tree with one agent, its rubric and no cases."""
+    put(tmp_path, "eval/agents.yaml", agents_text())
+    put(tmp_path, "eval/rubric.yaml", RUBRIC)
+    put(tmp_path, "eval/cases.yaml", "cases: []\n")
+    return tmp_path
+
+
+def configuration_findings(root: Path) -> list[Finding]:
+    with pytest.raises(InvalidFile) as raised:
+        load_configuration(root)
+    return raised.value.findings
+
+
+def test_a_valid_configuration_is_loaded(work_tree: Path):
+    assert [agent.name for agent in load_configuration(work_tree).agents] == ["support"]
+
+
+def test_mistakes_in_agents_and_rubric_are_found_together(work_tree: Path):
+    put(
+        work_tree,
+        "eval/agents.yaml",
+        agents_text("- {name: support, cadence: hourly, traces: {store: files, path: x}}"),
+    )
+    put(work_tree, "eval/rubric.yaml", "rubric_min_score: 2\nragas_faithfulness: x\n")
+    places = [(finding.file, finding.line) for finding in configuration_findings(work_tree)]
+    assert places == [("eval/agents.yaml", 3), ("eval/rubric.yaml", 1), ("eval/rubric.yaml", 2)]
+
+
+def test_the_rubrics_of_all_agents_and_segments_are_checked_together(work_tree: Path):
+    segments = "segments: {by: node_class, values: [plan, repair], eval_dir: 'eval/{segment}'}"
+    put(
+        work_tree,
+        "eval/agents.yaml",
+        agents_text(f"- {{name: video, traces: {{store: files, path: x}}, {segments}}}", AGENT),
+    )
+    put(work_tree, "eval/plan/rubric.yaml", "rubric_min_score: 2\nragas_faithfulness: 0.5\n")
+    found = [(finding.file, finding.line) for finding in configuration_findings(work_tree)]
+    assert found == [("eval/plan/rubric.yaml", 1), ("eval/repair/rubric.yaml", 0)]
+
+
+def test_missing_agents_and_rubric_are_found_together(tmp_path: Path):
+    assert [finding.file for finding in configuration_findings(tmp_path)] == ["eval/agents.yaml", "eval/rubric.yaml"]
+
+
+def test_a_file_that_is_not_utf8_is_found_with_its_line(work_tree: Path):
+    (work_tree / "eval/rubric.yaml").write_bytes(b"# one\n# caf\xe9\n")
+    (finding,) = configuration_findings(work_tree)
+    assert (finding.file, finding.line, "UTF-8" in finding.message) == ("eval/rubric.yaml", 2, True)
+
+
+TRACES = "traces: {store: files, path: 'traces/*'}"
+BROKEN_AGENTS = {
+    "a segment that climbs out": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: ['../x']}}}}"], "'../x'"),
+    "a segment with a slash": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: ['x/y']}}}}"], "'x/y'"),
+    "a segment with capitals": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: [Acme]}}}}"], "'Acme'"),
+    "a segment declared twice": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: [x, x]}}}}"], "twice"),
+    "segments that are mappings": (
+        [f"- {{name: a, {TRACES}, segments: {{by: tenant, values: [{{acme: Acme}}]}}}}"], "segments"),
+    "segments that are lists": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: [[acme]]}}}}"], "segments"),
+    "segments that are numbers": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: [1, 2]}}}}"], "segments"),
+    "no segment": ([f"- {{name: a, {TRACES}, segments: {{by: tenant, values: []}}}}"], "segments"),
+    "two segments of one spelling": (
+        [f"- {{name: a, {TRACES}, segments: {{by: tenant, values: {{x: Acme, y: Acme}}}}}}"], "Acme"),
+    "segments by something else": ([f"- {{name: a, {TRACES}, segments: {{by: country, values: [x]}}}}"], "by"),
+    "segments in one directory": (
+        [f"- {{name: a, {TRACES}, segments: {{by: tenant, values: [x], eval_dir: eval/all}}}}"], "{segment}"),
+    "an agent that climbs out": ([f"- {{name: ../a, {TRACES}}}"], "'../a'"),
+    "a directory that climbs out": ([f"- {{name: a, eval_dir: ../eval, {TRACES}}}"], "'../eval'"),
+    "an absolute directory": ([f"- {{name: a, eval_dir: /eval, {TRACES}}}"], "'/eval'"),
+    "two agents of one name": (
+        [f"- {{name: a, {TRACES}}}", f"- {{name: a, eval_dir: other, {TRACES}}}"], "duplicate agent 'a'"),
+    "two agents of one name in Dagster": (
+        [f"- {{name: a-b, {TRACES}}}", f"- {{name: a_b, eval_dir: other, {TRACES}}}"], "same name in Dagster"),
+    "two agents in one directory": ([f"- {{name: a, {TRACES}}}", f"- {{name: b, {TRACES}}}"], "eval/tail/"),
+    "two agents on one branch": (
+        [f"- {{name: a, eval_dir: eval/x, {TRACES}}}", f"- {{name: b, {TRACES}, segments: {{by: tenant, values: [x]}}}}"],
+        "branch"),
+    "two agents on one branch by their directories": (
+        [f"- {{name: a, eval_dir: eval/x, {TRACES}}}", f"- {{name: b, eval_dir: x, {TRACES}}}"], "branch"),
+    "an unknown store": (["- {name: a, traces: {store: csv, path: x}}"], "store"),
+    "no store": (["- {name: a, traces: {path: x}}"], "store"),
+    "no traces": (["- {name: a}"], "traces: is missing"),
+    "a table that is an injection": (
+        ["- {name: a, traces: {store: postgres, dsn_env: D, table: 'x; DROP TABLE y'}}"], "DROP TABLE"),
+    "an unknown column": (["- {name: a, traces: {store: files, path: x, columns: {question: q}}}"], "question"),
+    "a week that is none": ([f"- {{name: a, {TRACES}, start_week: 2026-W54}}"], "2026-W54"),
+    "an embedding of an unknown endpoint": ([f"- {{name: a, {TRACES}, embedding: {{model: acme/x}}}}"], "acme"),
+    "a cap of nothing": ([f"- {{name: a, {TRACES}, max_clusters: 0}}"], "max_clusters"),
+    "no agent": ([], "agents"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("agents", "message"), BROKEN_AGENTS.values(), ids=BROKEN_AGENTS)
+def test_a_broken_agent_is_found(work_tree: Path, agents: list[str], message: str):
+    put(
+        work_tree, "eval/agents.yaml", agents_text(*agents) if agents else "repository: {provider: local}\nagents: []\n"
+    )
+    with pytest.raises(InvalidFile, match=r"eval/agents\.yaml:") as raised:
+        load_agents(work_tree)
+    assert message in str(raised.value)
+
+
+def test_the_line_of_a_broken_agent_is_its_own(work_tree: Path):
+    put(work_tree, "eval/agents.yaml", agents_text(AGENT, f"- name: b\n    {TRACES}\n    eval_dir: eval"))
+    with pytest.raises(InvalidFile) as raised:
+        load_agents(work_tree)
+    assert [finding.line for finding in raised.value.findings] == [6]
+
+
+# The whole of eval/ at once
+
+
+def test_a_valid_work_tree_has_no_errors(work_tree: Path):
+    assert check_eval_files(work_tree) == ([], [])
+
+
+def test_errors_of_several_files_are_found_together(work_tree: Path):
+    put(work_tree, "eval/rubric.yaml", "rubric_min_score: 2\nragas_faithfulness: 0.78\n")
+    put(work_tree, "eval/cases.yaml", f"cases:\n{CASE}\n{CASE}\n")
+    put(work_tree, PATH, edited("status: proposed", "status: rejected"))
+    put(work_tree, "eval/tail/2026-W18.yaml", "cases:\n\t- x\n")
+    errors, _ = check_eval_files(work_tree)
+    assert [(error.file, error.case) for error in errors] == [
+        ("eval/cases.yaml", "poc-1"),
+        ("eval/rubric.yaml", None),
+        (PATH, TWO),
+        ("eval/tail/2026-W18.yaml", None),
+    ]
+
+
+def test_undecided_cases_are_no_errors(work_tree: Path):
+    put(work_tree, PATH, tail_text("2026-W17", [case(ONE)]))
+    errors, warnings = check_eval_files(work_tree)
+    assert (errors, [warning.case for warning in warnings]) == ([], [ONE])
+
+
+def test_the_tail_files_of_segments_are_checked(work_tree: Path):
+    put(work_tree, "eval/tail/acme/2026-W17.yaml", "nonsense\n")
+    assert [error.file for error in check_eval_files(work_tree)[0]] == ["eval/tail/acme/2026-W17.yaml"]
+
+
+def test_missing_files_are_found(work_tree: Path):
+    (work_tree / "eval/rubric.yaml").unlink()
+    (work_tree / "eval/cases.yaml").unlink()
+    assert [(error.file, error.message) for error in check_eval_files(work_tree)[0]] == [
+        ("eval/cases.yaml", "the file is missing"),
+        ("eval/rubric.yaml", "the file is missing"),
+    ]
+
+
+def test_the_shipped_example_is_valid(checkout: Path):
+    assert check_eval_files(checkout)[0] == []
+
+
+def test_schemas_are_written_the_same_way_twice(tmp_path: Path):
+    first = [path.read_bytes() for path in write_schemas(tmp_path)]
+    assert [path.read_bytes() for path in write_schemas(tmp_path)] == first
+
+
+# History
+
+SUPPORT = Agent.model_validate({"name": "support", "traces": {"store": "files", "path": "x"}, "cadence": "weekly"})
+DAILY = SUPPORT.model_copy(update={"cadence": "daily"})
+W17 = MiningDay.parse("2026-W17-1")
+
+
+@pytest.fixture
+def history_repo(checkout: Path) -> Path:
+    """The example's repository without any case."""
+    put(checkout, "eval/cases.yaml", "cases: []\n")
+    commit_all(checkout, "No cases")
+    return checkout
+
+
+def on_base(repo: Path, path: str, text: str) -> None:
+    put(repo, path, text)
+    commit_all(repo, "On base")
+
+
+def on_branch(repo: Path, branch: str, path: str, text: str) -> None:
+    git(repo, "switch", "--quiet", "--create", branch, "main")
+    on_base(repo, path, text)
+    git(repo, "switch", "--quiet", "main")
+
+
+def history(repo: Path, before: MiningDay = W17, agent: Agent = SUPPORT, segment: str | None = None):
+    return load_history(LocalGitRepository(repo, "main"), agent, segment, before)
+
+
+def statuses(repo: Path, before: MiningDay = W17, agent: Agent = SUPPORT) -> dict[str, EarlierStatus]:
+    return {earlier.id: earlier.status for earlier in history(repo, before, agent).cases}
+
+
+def test_a_repository_without_tails_has_no_history(history_repo: Path):
+    assert (history(history_repo).cases, history(history_repo).weeks) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, EarlierStatus.UNDECIDED),
+        ({"status": "promoted"}, EarlierStatus.KNOWN),
+        ({"status": "rejected", "rejection_reason": "out of scope"}, EarlierStatus.REJECTED),
+    ],
+)
+def test_a_case_of_an_earlier_week_counts_as_it_was_decided(history_repo: Path, fields: dict, status: EarlierStatus):
+    on_base(history_repo, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001", **fields)]))
+    assert statuses(history_repo) == {"tail-2026W16-001": status}
+
+
+def test_a_case_on_an_unmerged_branch_counts(history_repo: Path):
+    text = tail_text("2026-W16", [case("tail-2026W16-001")])
+    on_branch(history_repo, "tail-miner/2026-W16", "eval/tail/2026-W16.yaml", text)
+    assert statuses(history_repo) == {"tail-2026W16-001": EarlierStatus.UNDECIDED}
+
+
+def test_a_week_on_an_unmerged_branch_counts(history_repo: Path):
+    on_branch(history_repo, "tail-miner/2026-W16", "eval/tail/2026-W16.yaml", tail_text("2026-W16"))
+    assert list(history(history_repo).weeks) == [IsoWeek(2026, 16)]
+
+
+@pytest.mark.parametrize("week", ["2026-W17", "2026-W18", "2027-W01"])
+def test_the_same_week_and_later_ones_do_not_count(history_repo: Path, week: str):
+    on_base(history_repo, f"eval/tail/{week}.yaml", tail_text(week, [case(f"tail-{week.replace('-', '')}-001")]))
+    assert (history(history_repo).cases, history(history_repo).weeks) == ([], {})
+
+
+def test_the_weeks_around_new_year_are_in_order(history_repo: Path):
+    on_base(history_repo, "eval/tail/2020-W53.yaml", tail_text("2020-W53", [case("tail-2020W53-001")]))
+    assert list(statuses(history_repo, MiningDay.parse("2021-W01-1"))) == ["tail-2020W53-001"]
+
+
+def test_earlier_days_of_the_same_week_count_for_a_daily_agent(history_repo: Path):
+    cases = [case(f"tail-2026W17-00{day}", run=f"2026-W17-{day}") for day in (1, 2, 3, 4)]
+    text = tail_text("2026-W17", cases, runs=[run_of(f"2026-W17-{day}") for day in (1, 2, 3, 4)])
+    on_branch(history_repo, "tail-miner/2026-W17", PATH, text)
+    assert list(statuses(history_repo, MiningDay.parse("2026-W17-3"), DAILY)) == [
+        "tail-2026W17-001",
+        "tail-2026W17-002",
+    ]
+
+
+def test_the_running_week_has_no_numbers_yet_for_a_daily_agent(history_repo: Path):
+    on_base(history_repo, PATH, tail_text("2026-W17", runs=[run_of("2026-W17-1")]))
+    assert history(history_repo, MiningDay.parse("2026-W17-3"), DAILY).weeks == {}
+
+
+def test_the_decision_on_the_base_branch_wins_over_a_stale_branch(history_repo: Path):
+    path, proposed = "eval/tail/2026-W16.yaml", case("tail-2026W16-001")
+    on_branch(history_repo, "tail-miner/2026-W16", path, tail_text("2026-W16", [proposed]))
+    decided = case("tail-2026W16-001", status="rejected", rejection_reason="out of scope")
+    on_base(history_repo, path, tail_text("2026-W16", [decided]))
+    assert statuses(history_repo) == {"tail-2026W16-001": EarlierStatus.REJECTED}
+
+
+def test_the_numbers_on_the_base_branch_win_over_a_stale_branch(history_repo: Path):
+    path = "eval/tail/2026-W16.yaml"
+    on_branch(history_repo, "tail-miner/2026-W16", path, tail_text("2026-W16", [case("tail-2026W16-001")]))
+    on_base(history_repo, path, tail_text("2026-W16"))
+    assert history(history_repo).weeks[IsoWeek(2026, 16)].clusters == 0
+
+
+def test_a_follow_up_branch_with_more_days_gives_the_numbers_of_its_week(history_repo: Path):
+    path, days = "eval/tail/2026-W16.yaml", [run_of(f"2026-W16-{day}") for day in (1, 2)]
+    on_base(history_repo, path, tail_text("2026-W16", runs=days[:1]))
+    cases = [case("tail-2026W16-001", run="2026-W16-2")]
+    on_branch(history_repo, "tail-miner/2026-W16.2", path, tail_text("2026-W16", cases, runs=days))
+    assert history(history_repo, agent=DAILY).weeks[IsoWeek(2026, 16)].clusters == 1
+
+
+def test_an_edit_in_the_work_tree_does_not_count(history_repo: Path):
+    put(history_repo, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001")]))
+    assert history(history_repo).cases == []
+
+
+def test_cases_of_the_evaluation_set_are_known(history_repo: Path):
+    on_base(history_repo, "eval/cases.yaml", f"cases:\n{CASE}\n")
+    assert statuses(history_repo) == {"poc-1": EarlierStatus.KNOWN}
+
+
+@pytest.mark.parametrize(("week", "known"), [("2026-W16", ["tail-1"]), ("2026-W17", []), ("2026-W18", [])])
+def test_a_promoted_case_is_known_after_the_week_it_came_from(history_repo: Path, week: str, known: list[str]):
+    text = f"cases:\n- {{id: tail-1, input: q, source: tail_miner, provenance: {{week: {week}, tail_file: x}}}}\n"
+    on_base(history_repo, "eval/cases.yaml", text)
+    assert list(statuses(history_repo)) == known
+
+
+def test_the_evaluation_set_decides_over_the_tail_file(history_repo: Path):
+    on_base(history_repo, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001")]))
+    on_base(history_repo, "eval/cases.yaml", "cases:\n- {id: tail-2026W16-001, input: q, source: tail_miner}\n")
+    assert statuses(history_repo) == {"tail-2026W16-001": EarlierStatus.KNOWN}
+
+
+def test_a_segment_does_not_see_the_tail_of_another(history_repo: Path):
+    agent = Agent.model_validate(
+        {
+            "name": "support",
+            "traces": {"store": "files", "path": "x"},
+            "segments": {"by": "tenant", "values": ["acme", "globex"]},
+        }
+    )
+    text = tail_text("2026-W16", [case("tail-2026W16-acme-001")], segment="acme")
+    on_base(history_repo, "eval/tail/acme/2026-W16.yaml", text)
+    seen = [len(history(history_repo, agent=agent, segment=segment).cases) for segment in ("acme", "globex")]
+    assert seen == [1, 0]
+
+
+def test_an_unreadable_tail_file_stops_the_run(history_repo: Path):
+    on_base(history_repo, "eval/tail/2026-W16.yaml", "cases:\n\t- x\n")
+    with pytest.raises(InvalidFile, match=r"eval/tail/2026-W16\.yaml:2"):
+        history(history_repo)
+
+
+def test_everything_unreadable_is_named_at_once(history_repo: Path):
+    on_base(history_repo, "eval/tail/2026-W15.yaml", "[]\n")
+    on_branch(history_repo, "tail-miner/2026-W16", "eval/tail/2026-W16.yaml", "cases: [\n")
+    on_base(history_repo, "eval/cases.yaml", "cases: none\n")
+    with pytest.raises(InvalidFile) as raised:
+        history(history_repo)
+    assert [finding.file for finding in raised.value.findings] == [
+        "eval/cases.yaml",
+        "eval/tail/2026-W15.yaml",
+        "tail-miner/2026-W16:eval/tail/2026-W16.yaml",
+    ]
+
+
+def test_a_rubric_that_is_not_on_the_base_branch_is_named(checkout: Path):
+    with pytest.raises(PermanentError, match=r"eval/other/rubric\.yaml is not on the base branch"):
+        load_rubric(LocalGitRepository(checkout, "main"), "eval/other/rubric.yaml")
+
+
+def test_a_rubric_comes_from_the_base_branch_and_not_from_the_work_tree(checkout: Path):
+    put(checkout, "eval/rubric.yaml", "rubric_min_score: 0.1\nragas_faithfulness: 0.1\n")
+    assert load_rubric(LocalGitRepository(checkout, "main"), "eval/rubric.yaml").rubric_min_score == 0.82
+
+
+# What is rendered is read back
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.sampled_from(
+    ["", " ", "\n", "a\n", "a\n\nb", " lead", "tab\tbed", "trail \nx", "null", "yes", "1", "1.0", "- a", "# no", "a: b",
+     "'", '"', "\\", "---", "...", "\ufeff", "\u2028", "\x85", "\r\n", "\x00", "🙂", "<<<<<<< a", "x\n<<<<<<< HEAD\ny",
+     "~", "=", "<<", "0x1f", "1:30", "2026-04-13", "{a}", "[a]", "%", "@", "`", "?", ": ", "é" * 130]
+)  # fmt: skip
+NUMBER = st.integers(0, 10**6)
+SHARE = st.integers(0, 10_000).map(lambda number: number / 10_000)
+TIME = st.integers(0, 10**9).map(lambda seconds: datetime(2010, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+COUNTS = st.builds(Counts, **dict.fromkeys(Counts.model_fields, NUMBER))
+WINDOWS = st.builds(CaseWindow, start=TIME, end=TIME)
+DAYS = st.integers(1, 7).map(lambda day: f"2026-W17-{day}")
+REASONS = st.one_of(
+    st.tuples(st.sampled_from(["proposed", "promoted"]), st.none()),
+    st.tuples(st.just("rejected"), TEXT.filter(lambda text: bool(text.strip()))),
+)
+
+
+@st.composite
+def tail_cases(draw: st.DrawFn, number: int) -> TailCase:
+    status, reason = draw(REASONS)
+    return TailCase(
+        id=f"tail-2026W17-{number:03d}",
+        title=draw(TEXT),
+        status=status,
+        rejection_reason=reason,
+        input=draw(TEXT),
+        context=draw(st.lists(TEXT, max_size=3)),
+        expected=draw(st.none() | TEXT),
+        expected_source=draw(st.sampled_from(["user_correction", "passing_span", "model", "none"])),
+        labels=draw(st.lists(TEXT, max_size=3)),
+        source="tail_miner",
+        cost_weight=draw(st.integers(1, 1000)),
+        run=draw(st.none() | DAYS),
+        cluster=CaseCluster(
+            size=draw(NUMBER),
+            weight=draw(NUMBER),
+            triggers=draw(st.dictionaries(st.sampled_from(["rubric", "ragas", "feedback"]), NUMBER)),
+            lowest_score=draw(st.none() | SHARE),
+            novelty=draw(st.sampled_from(["new", "returning", "revived"])),
+            first_seen=draw(TEXT),
+            span_ids=draw(st.lists(TEXT, max_size=5)),
+            paraphrases=draw(st.lists(TEXT, max_size=3)),
+        ),
+    )
+
+
+@st.composite
+def tail_files(draw: st.DrawFn) -> TailFile:
+    runs = st.builds(Run, day=DAYS, window=WINDOWS, counts=COUNTS)
+    rows = st.builds(
+        NotProposed,
+        title=TEXT,
+        weight=NUMBER,
+        size=NUMBER,
+        why=st.sampled_from(["over_cap", "known", "undecided", "rejected_before"]),
+        case=st.none() | TEXT,
+        run=st.none() | DAYS,
+    )
+    complaints = st.builds(Complaint, span_id=TEXT, input=TEXT, feedback=TEXT, run=st.none() | DAYS)
+    return TailFile(
+        iso_week="2026-W17",
+        agent=draw(TEXT),
+        segment=None,
+        window=draw(WINDOWS),
+        rubric=draw(
+            st.builds(
+                CaseRubric,
+                sha=TEXT,
+                rubric_min_score=SHARE,
+                ragas_faithfulness=SHARE,
+                judge_model=st.none() | TEXT,
+            )
+        ),
+        counts=draw(COUNTS),
+        runs=draw(st.none() | st.lists(runs, max_size=3)),
+        cases=[draw(tail_cases(number)) for number in range(1, draw(st.integers(1, 4)))],
+        not_proposed=draw(st.lists(rows, max_size=3)),
+        complaints=draw(st.lists(complaints, max_size=3)),
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(tail_files())
+def test_a_rendered_file_is_read_back_equal(file: TailFile):
+    assert parse_tail(render(file, schema_path="../tail.schema.json"), PATH) == file
+
+
+@settings(deadline=None, max_examples=40)
+@given(tail_files())
+def test_a_rendered_file_with_windows_line_ends_is_read_back_equal(file: TailFile):
+    text = render(file, schema_path="../tail.schema.json").replace("\n", "\r\n")
+    assert parse_tail(text, PATH) == file
+
+
+@settings(deadline=None, max_examples=40)
+@given(tail_files())
+def test_rendering_what_was_read_gives_the_same_bytes(file: TailFile):
+    text = render(file, schema_path="../tail.schema.json")
+    assert render(parse_tail(text, PATH), schema_path="../tail.schema.json") == text

@@ -1,0 +1,208 @@
+"""The commands as people run them, on the example that ships."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
+from tail_pipeline_tests.defs.pipeline import FAILING, configure, span, write_spans
+
+COMMAND = Path(sys.executable).parent / "tail-pipeline"
+WEEKS = [f"2026-W{number}" for number in range(10, 18)]
+
+
+def run(*arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo repository after its eight weeks, and what was printed."""
+    target = tmp_path_factory.mktemp("demo") / "scratch"
+    return target, run("demo", "--to", target, "--example", EXAMPLE_EVAL).stdout
+
+
+def test_the_demo_prints_every_week_and_where_to_look(demo: tuple[Path, str]) -> None:
+    target, printed = demo
+
+    rows = [line.split() for line in printed.splitlines() if line.startswith("simulated-support")]
+    assert [row[1] for row in rows] == [f"{week}-1" for week in WEEKS]
+    assert "simulated" in printed
+    assert (target / ".tail" / "pull_requests" / "2026-W17.md").exists()
+
+
+def test_the_two_regulatory_spans_stand_above_the_forty_about_tone(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    body = (target / ".tail" / "pull_requests" / "2026-W16.md").read_text(encoding="utf-8")
+
+    rows = [line.split(" | ") for line in body.splitlines() if line.startswith("| `tail-2026W16-")]
+    assert [(row[2], row[3]) for row in rows[:2]] == [("20", "2"), ("40", "40")]
+
+
+def test_the_empty_week_has_a_file_that_says_so(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    assert "cases: []" in git(target, "show", "tail-miner/2026-W13:eval/tail/2026-W13.yaml")
+
+
+def test_the_pasted_injection_stays_inert_in_the_body(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    bodies = "".join(path.read_text(encoding="utf-8") for path in (target / ".tail" / "pull_requests").glob("*.md"))
+
+    assert "@everyone" not in bodies
+    assert "<script>" not in bodies
+
+
+def test_a_second_demo_changes_nothing(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+    before = git(target, "for-each-ref")
+
+    printed = run("demo", "--to", target, "--example", EXAMPLE_EVAL).stdout
+
+    assert git(target, "for-each-ref") == before
+    assert printed.count("unchanged") == len(WEEKS)
+
+
+def test_escalate_prints_the_verdict_and_raises_once(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    first = json.loads(run("escalate", "--repo", target, "--week", "2026-W17", "--json").stdout)
+    second = json.loads(run("escalate", "--repo", target, "--week", "2026-W17", "--json").stdout)
+
+    assert [row["verdict"] for row in first] == ["growing"]
+    assert first == second
+    assert len(list((target / ".tail" / "escalations").glob("*.md"))) == 1
+
+
+def test_escalate_of_a_week_without_a_file_is_unknown(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    rows = json.loads(run("escalate", "--repo", target, "--week", "2026-W20", "--json").stdout)
+
+    assert [(row["verdict"], row["escalation"]) for row in rows] == [("unknown", None)]
+
+
+def test_mine_one_week_again_prints_what_it_found(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    rows = json.loads(run("mine", "--repo", target, "--week", "2026-W16", "--json").stdout)
+
+    assert [(row["day"], row["cases"], row["pull_request"]) for row in rows] == [("2026-W16-1", 5, "unchanged")]
+
+
+def test_validate_names_file_line_and_case_of_everything_at_once(checkout: Path) -> None:
+    configure(checkout)
+    write_spans(checkout, [span(n, f"refund number {n}", FAILING) for n in range(4)])
+    run("mine", "--repo", checkout, "--week", "2026-W17")
+    git(checkout, "checkout", "--quiet", "tail-miner/2026-W17")
+    file = checkout / "eval" / "tail" / "2026-W17.yaml"
+    text = file.read_text(encoding="utf-8")
+    broken = text.replace("status: proposed", "status: yes").replace("cost_weight: 1", "cost_weight: heavy")
+    file.write_text(broken, encoding="utf-8")
+    lines = broken.splitlines()
+
+    printed = run("validate", "--repo", checkout, expect=1).stdout
+
+    status, weight = (next(n for n, line in enumerate(lines, 1) if text in line) for text in ("status:", "cost_weight:"))
+    assert f"eval/tail/2026-W17.yaml:{status}: tail-2026W17-001: status: must be" in printed
+    assert f"eval/tail/2026-W17.yaml:{weight}: tail-2026W17-001: cost_weight: must be" in printed
+
+
+def test_undecided_cases_are_warnings_and_fail_only_a_review(checkout: Path) -> None:
+    configure(checkout)
+    write_spans(checkout, [span(n, f"refund number {n}", FAILING) for n in range(4)])
+    run("mine", "--repo", checkout, "--week", "2026-W17")
+    git(checkout, "checkout", "--quiet", "tail-miner/2026-W17")
+
+    plain = run("validate", "--repo", checkout)
+    review = run("validate", "--repo", checkout, "--review", expect=1)
+
+    assert "0 errors, 1 undecided" in plain.stdout
+    assert "tail-2026W17-001: status: undecided; promote or reject it" in review.stdout
+
+
+def test_a_failed_cell_is_named_and_the_others_run(checkout: Path) -> None:
+    configure(checkout, "    segments: {by: tenant, values: [acme, globex]}\n")
+    write_spans(checkout, [{**span(n, f"refund {n}", FAILING), "tenant": "globex"} for n in range(4)])
+    broken = checkout / "eval" / "tail" / "acme"
+    broken.mkdir(parents=True)
+    (broken / "2026-W16.yaml").write_text("cases: 3\n", encoding="utf-8")
+    commit_all(checkout, "Broken history of one tenant")
+
+    done = run("mine", "--repo", checkout, "--week", "2026-W17", "--json", expect=1)
+
+    rows = {row["segment"]: row for row in json.loads(done.stdout)}
+    assert "eval/tail/acme/2026-W16.yaml" in rows["acme"]["error"]
+    assert (rows["globex"]["error"], rows["globex"]["cases"]) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mine", "--week", "2026-W60"], "'2026-W60' is not an ISO week"),
+        (["mine", "--week", "2026-W09"], "2026-W09-1 is before the start_week 2026-W10"),
+        (["mine", "--day", "2026-W17-3"], "not a mining day of simulated-support, which is mined weekly"),
+        (["mine", "--day", "2999-W01-1"], "its mining day is in the future"),
+        (["mine", "--agent", "nobody"], "no agent 'nobody' in eval/agents.yaml"),
+        (["mine", "--segment", "acme"], "no segment 'acme' in eval/agents.yaml"),
+        (["mine", "--week", "2026-W17", "--day", "2026-W17-1"], "give --week or --day, not both"),
+        (["backfill", "--from", "2026-W17", "--to", "2026-W16"], "--from 2026-W17 is after --to 2026-W16"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(checkout: Path, arguments: list[str], message: str) -> None:
+    assert message in run(*arguments, "--repo", checkout, expect=2).stderr
+
+
+def test_a_broken_configuration_exits_with_2_and_lists_everything(checkout: Path) -> None:
+    (checkout / "eval" / "agents.yaml").write_text("repository: {provider: svn}\nagents: []\nfoo: 1\n", encoding="utf-8")
+
+    printed = run("mine", "--repo", checkout, expect=2).stderr
+
+    assert "eval/agents.yaml:1: repository" in printed
+    assert "eval/agents.yaml:2: agents" in printed
+    assert "eval/agents.yaml:3: foo: unknown key" in printed
+
+
+@pytest.mark.parametrize("command", ["mine", "backfill", "validate", "escalate", "schemas", "demo"])
+def test_every_command_has_help(command: str) -> None:
+    assert f"tail-pipeline {command} [OPTIONS]" in run(command, "--help").stdout
+
+
+def test_the_shipped_schemas_are_those_of_the_models(tmp_path: Path) -> None:
+    from tail_pipeline.adapters.eval_files import SCHEMAS, write_schemas
+
+    write_schemas(tmp_path)
+
+    assert {name: (tmp_path / name).read_text() for name in SCHEMAS} == {
+        name: (EXAMPLE_EVAL / name).read_text() for name in SCHEMAS
+    }
+
+
+@pytest.mark.parametrize("line", ["spans: reading", "weighted_clusters: grouping", "weighted_clusters: comparing"])
+def test_a_killed_run_leaves_nothing_half_written_and_can_be_repeated(demo: tuple[Path, str], line: str) -> None:
+    target, _ = demo
+    frames = target / ".tail" / "frames" / "simulated_support"
+    before = git(target, "for-each-ref")
+    running = subprocess.Popen(
+        [COMMAND, "mine", "--repo", target, "--week", "2026-W16"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    with running:
+        assert running.stderr is not None
+        next(printed for printed in running.stderr if line in printed)
+        running.kill()
+
+    for path in frames.glob("*/[!.]*.parquet"):
+        pl.read_parquet(path)
+    rows = json.loads(run("mine", "--repo", target, "--week", "2026-W16", "--json").stdout)
+    assert rows[0]["pull_request"] == "unchanged"
+    assert git(target, "for-each-ref") == before
