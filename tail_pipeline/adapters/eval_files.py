@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +86,7 @@ def parse_rubric(text: str, path: str) -> Rubric:
 
 def parse_cases(text: str, path: str) -> CasesFile:
     """Rows of ``cases.yaml``; also refuses an id that stands twice."""
-    return _with_unique_ids(parse(text, path), CasesFile, lambda _document, _file: [])
+    return _with_unique_ids(parse(text, path), CasesFile, _cases_findings)
 
 
 def parse_tail(text: str, path: str) -> TailFile:
@@ -255,9 +254,10 @@ def _with_unique_ids(
     for index, row in enumerate(rows if isinstance(rows, list) else []):
         case_id = row.get("id") if isinstance(row, dict) else None
         if isinstance(case_id, str):
-            first = seen.setdefault(case_id, document.line_of(("cases", index)))
-            if first != document.line_of(("cases", index)):
-                findings.append(document.finding(("cases", index, "id"), f"stands twice, first in line {first}"))
+            first = seen.setdefault(case_id, index)
+            if first != index:
+                message = f"stands twice, first in line {document.line_of(('cases', first))}"
+                findings.append(document.finding(("cases", index, "id"), message))
     try:
         record = validated(document, model)
     except InvalidFile as error:
@@ -268,10 +268,30 @@ def _with_unique_ids(
     return record
 
 
+def _week_problem(text: str) -> str | None:
+    """Why this is neither an ISO week nor a mining day."""
+    try:
+        if text.count("-") == 2:
+            MiningDay.parse(text)
+        else:
+            IsoWeek.parse(text)
+    except PermanentError as error:
+        return str(error)
+    return None
+
+
+def _cases_findings(document: Document, file: CasesFile) -> list[Finding]:
+    return [
+        document.finding(("cases", index, "provenance", "week"), problem)
+        for index, case in enumerate(file.cases)
+        if case.provenance and (problem := _week_problem(case.provenance.week))
+    ]
+
+
 def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
     findings = []
-    if not re.fullmatch(r"\d{4}-W\d{2}", file.iso_week):
-        findings.append(document.finding(("iso_week",), f"'{file.iso_week}' is not an ISO week"))
+    if problem := _week_problem(file.iso_week):
+        findings.append(document.finding(("iso_week",), problem))
     elif Path(document.file.partition(":")[2] or document.file).stem != file.iso_week:
         findings.append(document.finding(("iso_week",), f"is {file.iso_week}, but the file is named otherwise"))
     for index, case in enumerate(file.cases):
@@ -279,6 +299,8 @@ def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
         if not match or match[1] != file.iso_week.replace("-", "") or match[2] != file.segment:
             expected = f"tail-{file.iso_week.replace('-', '')}-{f'{file.segment}-' if file.segment else ''}NNN"
             findings.append(document.finding(("cases", index, "id"), f"must read {expected}; ids are never changed"))
+        if case.run and (problem := _week_problem(case.run)):
+            findings.append(document.finding(("cases", index, "run"), problem))
         if case.status == "rejected" and not (case.rejection_reason or "").strip():
             findings.append(document.finding(("cases", index, "rejection_reason"), "a rejected case needs a reason"))
         if case.status != "rejected" and case.rejection_reason is not None:

@@ -24,7 +24,7 @@ from tail_pipeline.domain.ports import (
     TailBranch,
 )
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, PullRequest, branch_of
-from tail_pipeline.domain.review import FileVersion
+from tail_pipeline.domain.review import FileVersion, case_ids
 
 STATE_DIR = ".tail"
 """Frames, run history, pull request bodies and issues of a local repository; ignored by git."""
@@ -32,6 +32,10 @@ STATE_DIR = ".tail"
 TRAILER = "Tail-Miner"
 _AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 _TIMEOUT_S = 60
+_GIT_ELSEWHERE = frozenset(
+    f"GIT_{name}"
+    for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "COMMON_DIR", "NAMESPACE", "PREFIX")
+)
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,15 @@ class LocalGitRepository:
 
     def tail_files(self, tail_dir: str) -> list[StoredFile]:
         base = self._base()
-        found = [StoredFile(path, self._blob(sha), None) for path, sha in self._yaml_in(base, tail_dir)]
+        found = [StoredFile(path, self._blob(sha, path), None) for path, sha in self._yaml_in(base, tail_dir)]
         pattern = f"refs/heads/{branch_of(f'{tail_dir}/*.yaml')}"
         branches = self._git("for-each-ref", "--format=%(refname:short)", f"--no-merged={base}", pattern).split()
         on_base = {(file.path, file.text) for file in found}
         for branch in branches:
-            fork = self._git("merge-base", base, branch).strip()
-            before = dict(self._yaml_in(fork, tail_dir))
+            fork = self._merge_base(base, branch)
+            before = dict(self._yaml_in(fork, tail_dir)) if fork else {}
             for path, sha in self._yaml_in(branch, tail_dir):
-                if before.get(path) != sha and (path, text := self._blob(sha)) not in on_base:
+                if before.get(path) != sha and (path, text := self._blob(sha, path)) not in on_base:
                     found.append(StoredFile(path, text, branch))
         return found
 
@@ -84,8 +88,10 @@ class LocalGitRepository:
             self._refuse_checked_out(pull_request.branch)
             commit = self._commit(pull_request, parent=head)
             try:
-                self._git("update-ref", ref, commit, branch.head or "0" * 40)
+                self._git("update-ref", ref, commit, branch.head or "0" * len(commit))
             except PermanentError as error:
+                if self._ref(pull_request.branch) == branch.head:
+                    raise
                 raise TransientError(
                     f"branch {pull_request.branch} moved while it was being updated; run again"
                 ) from error
@@ -135,10 +141,13 @@ class LocalGitRepository:
 
     def _file_at(self, commit: str, path: str) -> str | None:
         listing = self._git("ls-tree", "-z", commit, path).rstrip("\0")
-        return self._blob(listing.split(" ")[2].partition("\t")[0]) if listing else None
+        return self._blob(listing.split(" ")[2].partition("\t")[0], path) if listing else None
 
-    def _blob(self, sha: str) -> str:
-        return self._git("cat-file", "blob", sha)
+    def _blob(self, sha: str, path: str) -> str:
+        try:
+            return self._git("cat-file", "blob", sha)
+        except UnicodeDecodeError as error:
+            raise PermanentError(f"{path} in {self.repo_dir} is not UTF-8 text; save it as UTF-8") from error
 
     def _history(self, commit: str, path: str) -> list[str]:
         """The texts a file had on a branch, oldest first; without the states in which it was missing."""
@@ -163,17 +172,23 @@ class LocalGitRepository:
         return versions
 
     def _state_without_branch(self, name: str, path: str, merged_texts: list[str]) -> BranchState:
+        """A branch that is gone was merged when the base holds its cases, reviewed or not; else somebody deleted it."""
+        if merged_texts and name == branch_of(path):
+            return BranchState.MERGED
         body = self._body_path(name)
         if not body.exists():
-            return BranchState.MERGED if merged_texts and name == branch_of(path) else BranchState.ABSENT
-        head = next(line for line in body.read_text(encoding="utf-8").splitlines() if line.startswith("file: "))
-        texts = {_fingerprint(text) for text in merged_texts}
-        if head.removeprefix("file: ") in texts or (name == branch_of(path) and merged_texts):
-            return BranchState.MERGED
-        return BranchState.CLOSED
+            return BranchState.ABSENT
+        cases = next((line for line in body.read_text(encoding="utf-8").splitlines() if line.startswith("cases: ")), "")
+        published = set(cases.removeprefix("cases: ").split())
+        is_merged = bool(merged_texts and published) and published <= case_ids(merged_texts[-1])
+        return BranchState.MERGED if is_merged else BranchState.CLOSED
 
     def _is_ancestor(self, commit: str, of: str) -> bool:
-        return self._git("merge-base", commit, of).strip() == commit
+        return self._merge_base(commit, of) == commit
+
+    def _merge_base(self, left: str, right: str) -> str | None:
+        """Where two histories part; None when they have nothing in common."""
+        return self._git("merge-base", left, right, nothing_found=1).strip() or None
 
     def _refuse_checked_out(self, branch: str) -> None:
         listing = self._git("worktree", "list", "--porcelain")
@@ -185,11 +200,13 @@ class LocalGitRepository:
                 )
 
     def _commit(self, pull_request: PullRequest, *, parent: str) -> str:
+        # The checkout may be a folder of a larger repository; the index wants paths from its top.
+        prefix = self._git("rev-parse", "--show-prefix").strip()
         blob = self._git("hash-object", "-w", "--stdin", stdin=pull_request.text).strip()
         with tempfile.TemporaryDirectory() as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             self._git("read-tree", parent, env=index)
-            self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{pull_request.path}", env=index)
+            self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{pull_request.path}", env=index)
             tree = self._git("write-tree", env=index).strip()
         identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _AUTHOR.items()}
         message = f"{pull_request.commit_message}\n\n{TRAILER}: {_fingerprint(pull_request.text)}\n"
@@ -217,13 +234,16 @@ class LocalGitRepository:
     def _state_dir(self) -> Path:
         return state_dir(self.repo_dir)
 
-    def _git(self, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None) -> str:
+    def _git(
+        self, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None, nothing_found: int = 0
+    ) -> str:
+        """Standard output; ``nothing_found`` is the exit code besides 0 that is an answer and no error."""
         try:
             done = subprocess.run(
                 ["git", "-C", str(self.repo_dir), *arguments],
                 input=None if stdin is None else stdin.encode(),
                 capture_output=True,
-                env={**os.environ, **(env or {})},
+                env={**_clean_environment(), **(env or {})},
                 timeout=_TIMEOUT_S,
                 check=False,
             )
@@ -231,13 +251,15 @@ class LocalGitRepository:
             raise PermanentError("git is not installed; the local repository provider needs it") from error
         except subprocess.TimeoutExpired as error:
             raise TransientError(f"git {arguments[0]} in {self.repo_dir} did not finish in {_TIMEOUT_S} s") from error
-        if done.returncode:
+        if done.returncode not in (0, nothing_found):
             reason = done.stderr.decode(errors="replace").strip()
             raise PermanentError(f"git {arguments[0]} failed in {self.repo_dir}: {reason}")
-        try:
-            return done.stdout.decode()
-        except UnicodeDecodeError as error:
-            raise PermanentError(f"git {' '.join(arguments)} in {self.repo_dir}: the file is not UTF-8 text") from error
+        return done.stdout.decode()
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without what points git elsewhere than at ``repo_dir``; a git hook would pass that on."""
+    return {name: value for name, value in os.environ.items() if name not in _GIT_ELSEWHERE}
 
 
 def state_dir(repo_dir: Path) -> Path:
@@ -285,7 +307,7 @@ def _body_file(number: int, pull_request: PullRequest, base_branch: str) -> str:
         f"base: {base_branch}\n"
         f"labels: {', '.join(pull_request.labels)}\n"
         f"reviewers: {', '.join(pull_request.reviewers)}\n"
-        f"file: {_fingerprint(pull_request.text)}\n"
+        f"cases: {' '.join(sorted(case_ids(pull_request.text)))}\n"
         "---\n\n"
         f"{pull_request.body}"
     )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -23,6 +24,7 @@ _BATCH_TEXTS = 128
 _CONCURRENCY = 4
 _TIMEOUT_S = 60
 _RETRIES = 3
+_PASSING_STATUS = (408, 409, 425)
 
 
 class EndpointEncoder:
@@ -51,22 +53,24 @@ class EndpointEncoder:
         missing = [text for text in distinct if text not in known]
         if missing:
             known |= self._fetch(missing)
+        lengths = sorted({len(vector) for vector in known.values()})
+        if len(lengths) > 1:
+            raise PermanentError(
+                f"{self._where()} answered vectors of {' and '.join(map(str, lengths))} numbers: the model behind the name "
+                f"changed; delete {self._cache.path.name} to embed everything again"
+            )
         return np.stack([known[text] for text in texts])
 
     def _fetch(self, texts: list[str]) -> dict[str, np.ndarray]:
         batches = [texts[start : start + _BATCH_TEXTS] for start in range(0, len(texts), _BATCH_TEXTS)]
-        client = self._client()
         fetched: dict[str, np.ndarray] = {}
-        with closing(client), ThreadPoolExecutor(_CONCURRENCY) as pool:
-            for batch, vectors in zip(
-                batches, pool.map(lambda batch: self._embed(client, batch), batches), strict=True
-            ):
-                found = dict(zip(batch, vectors, strict=True))
-                self._cache.put(found)
+        with closing(self._client()) as client, ThreadPoolExecutor(_CONCURRENCY) as pool:
+            for found in pool.map(lambda batch: self._embed(client, batch), batches):
                 fetched |= found
         return fetched
 
-    def _embed(self, client: OpenAI, batch: list[str]) -> list[np.ndarray]:
+    def _embed(self, client: OpenAI, batch: list[str]) -> dict[str, np.ndarray]:
+        """Vectors of one batch, in the cache as soon as they are here: another batch may fail."""
         import openai
 
         try:
@@ -74,24 +78,30 @@ class EndpointEncoder:
             reply = client.embeddings.create(
                 model=self._model, input=[text or "(empty)" for text in batch], encoding_format="float"
             )
+            rows = sorted(reply.data, key=lambda row: row.index)
+            vectors = [np.asarray(row.embedding, dtype=np.float32) for row in rows]
+            order = [row.index for row in rows]
         except (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError) as error:
             raise TransientError(f"{self._where()} does not answer: {type(error).__name__}") from None
         except openai.APIStatusError as error:
-            raise PermanentError(
+            kind = TransientError if error.status_code in _PASSING_STATUS else PermanentError
+            raise kind(
                 f"{self._where()} refused the request with status {error.status_code}; "
                 f"check the model's name, base_url and {self._endpoint.api_key_env}"
             ) from None
         except openai.OpenAIError as error:
             raise PermanentError(f"{self._where()}: {type(error).__name__}") from None
-        rows = sorted(reply.data, key=lambda row: row.index)
-        vectors = [np.asarray(row.embedding, dtype=np.float32) for row in rows]
-        if len(vectors) != len(batch) or len({vector.shape for vector in vectors}) != 1:
+        except (AttributeError, TypeError, ValueError) as error:
+            raise PermanentError(f"{self._where()} answered something that is no list of embeddings") from error
+        if order != list(range(len(batch))) or len({vector.shape for vector in vectors}) != 1 or not vectors[0].size:
             raise PermanentError(
-                f"{self._where()} answered {len(vectors)} vectors for {len(batch)} texts, or of unequal length"
+                f"{self._where()} answered {len(vectors)} vectors for {len(batch)} texts, or unequal ones"
             )
         if not all(np.isfinite(vector).all() for vector in vectors):
             raise PermanentError(f"{self._where()} answered vectors that are not finite")
-        return vectors
+        found = dict(zip(batch, vectors, strict=True))
+        self._cache.put(found)
+        return found
 
     def _client(self) -> OpenAI:
         from openai import OpenAI
@@ -99,21 +109,28 @@ class EndpointEncoder:
         key = os.environ.get(self._endpoint.api_key_env)
         if not key:
             raise PermanentError(f"{self._where()}: the environment variable {self._endpoint.api_key_env} is not set")
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise PermanentError(
+                f"{self._where()}: the key in {self._endpoint.api_key_env} holds blanks, line ends or foreign characters; "
+                "copy it again"
+            )
         return OpenAI(api_key=key, base_url=self._endpoint.base_url, timeout=_TIMEOUT_S, max_retries=_RETRIES)
 
     def _where(self) -> str:
-        return f"embedding model {self.name}{f' at {self._endpoint.base_url}' if self._endpoint.base_url else ''}"
+        """The model and its host, without user names, passwords or query strings of the address."""
+        host = urlsplit(self._endpoint.base_url or "").hostname
+        return f"embedding model {self.name}{f' at {host}' if host else ''}"
 
 
 class EmbeddingCache:
     """Vectors by model and text hash in one SQLite file, safe for several runs at once."""
 
     def __init__(self, path: Path, model: str) -> None:
-        self._path = path
+        self.path = path
         self._model = model
 
     def get(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
-        if not self._path.exists():
+        if not self.path.exists():
             return {}
         by_hash = {_hash(text): text for text in texts}
         found: dict[str, np.ndarray] = {}
@@ -127,13 +144,13 @@ class EmbeddingCache:
         return found
 
     def put(self, vectors: dict[str, np.ndarray]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         rows = [(self._model, _hash(text), vector.tobytes()) for text, vector in vectors.items()]
         with closing(self._connect()) as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?, ?)", rows)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=60)
+        connection = sqlite3.connect(self.path, timeout=60)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS embedding (model TEXT, hash BLOB, vector BLOB, PRIMARY KEY (model, hash)) WITHOUT ROWID"

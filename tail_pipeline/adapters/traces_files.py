@@ -7,10 +7,8 @@ later here too. A line that cannot be read is counted and named; the lines aroun
 from __future__ import annotations
 
 import glob
-import gzip
 import io
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +77,7 @@ class FileTraceStore:
         return counts
 
     def _paths(self) -> list[Path]:
-        found = sorted(Path(path) for path in glob.glob(str(self.repo_dir / self.pattern), recursive=True))  # noqa: PTH207 patterns may be absolute
+        found = sorted(self.repo_dir / path for path in glob.glob(self.pattern, root_dir=self.repo_dir, recursive=True))  # noqa: PTH207 patterns may be absolute
         files = [path for path in found if path.is_file()]
         if not files:
             raise TransientError(
@@ -99,8 +97,8 @@ class FileTraceStore:
         try:
             scan = pl.scan_parquet(path)
             present = set(scan.collect_schema().names())
-            known = {self.columns.get(name, name): name for name in SPAN_SCHEMA}
-            frame = scan.select(pl.col(column).alias(name) for column, name in known.items() if column in present)
+            known = {name: self.columns.get(name, name) for name in SPAN_SCHEMA}
+            frame = scan.select(pl.col(column).alias(name) for name, column in known.items() if column in present)
             numbered = frame.with_row_index("_row")
             for slice_ in numbered.collect_batches(chunk_size=MAX_BATCH_ROWS, maintain_order=True):
                 good = conformed(slice_, shown).with_columns(slice_["_row"]).filter(keep)
@@ -112,8 +110,9 @@ class FileTraceStore:
 
     def _json_lines(self, path: Path, keep: pl.Expr) -> Iterator[SpanBatch]:
         shown = self._shown(path)
-        decoder = msgspec.json.Decoder(_row_type(self.columns))
-        rows: list[Any] = []
+        fields = {name: self.columns.get(name, name) for name in SPAN_SCHEMA}
+        decoder = msgspec.json.Decoder(_row_type(fields))
+        rows: list[tuple[Any, ...]] = []
         lines: list[int] = []
         bad: list[BadSpan] = []
         number = 0
@@ -123,14 +122,14 @@ class FileTraceStore:
                     if line.isspace():
                         continue
                     try:
-                        rows.append(decoder.decode(line))
+                        rows.append(_values(decoder.decode(line), fields))
                         lines.append(number)
-                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                         bad.append(BadSpan(f"{shown}:{number}", _reason(error)))
                     if len(rows) == MAX_BATCH_ROWS:
                         yield _batch(rows, lines, bad, shown, keep)
                         rows, lines, bad = [], [], []
-        except (EOFError, OSError, zlib.error, _zstd_error()) as error:
+        except OSError as error:
             if isinstance(error, FileNotFoundError | PermissionError):
                 raise TransientError(f"trace store {self.name}: cannot open {shown}: {error.strerror}") from error
             bad.append(BadSpan(f"{shown}:{number + 1}", f"the file is cut or corrupt from here on: {error}"))
@@ -140,51 +139,43 @@ class FileTraceStore:
         return path.relative_to(self.repo_dir).as_posix() if path.is_relative_to(self.repo_dir) else str(path)
 
 
-def _batch(rows: list[Any], lines: list[int], bad: list[BadSpan], shown: str, keep: pl.Expr) -> SpanBatch:
-    columns = {name: [getattr(row, name) for row in rows] for name in SPAN_SCHEMA if name != "metadata"}
-    columns["metadata"] = [_json_text(row.metadata) for row in rows]
-    frame = (
-        pl.DataFrame(columns, schema=SPAN_SCHEMA).with_columns(pl.Series("_line", lines, dtype=pl.Int64)).filter(keep)
-    )
+def _batch(rows: list[tuple[Any, ...]], lines: list[int], bad: list[BadSpan], shown: str, keep: pl.Expr) -> SpanBatch:
+    frame = pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row")
+    frame = frame.with_columns(pl.Series("_line", lines, dtype=pl.Int64)).filter(keep)
     places = pl.select(pl.format("{}:{}", pl.lit(shown), frame["_line"])).to_series()
     batch = checked(frame.drop("_line"), places)
     return SpanBatch(batch.frame, [*bad, *batch.bad])
 
 
-def _row_type(columns: dict[str, str]) -> type[msgspec.Struct]:
-    """A row of the span schema under the file's own column names; keys the schema does not know are ignored."""
-    types = {name: _PYTHON_TYPES[type(dtype)] | None for name, dtype in SPAN_SCHEMA.items()}
-    fields: list[tuple[str, Any, Any]] = [(name, kind, None) for name, kind in types.items() if name != "metadata"]
-    fields.append(("metadata", msgspec.Raw, msgspec.Raw(b"null")))
-    return msgspec.defstruct("Row", fields, rename=columns)
+def _row_type(fields: Mapping[str, str]) -> type[msgspec.Struct]:
+    """A line under the file's own names, each read once; keys that no span column asks for are ignored."""
+    kinds: dict[str, Any] = {}
+    for name, foreign in fields.items():
+        kinds.setdefault(foreign, Any if name == "metadata" else _PYTHON_TYPES[type(SPAN_SCHEMA[name])] | None)
+    attributes = [(f"f{number}", kind, None) for number, kind in enumerate(kinds.values())]
+    return msgspec.defstruct("Row", attributes, rename={f"f{number}": name for number, name in enumerate(kinds)})
 
 
-def _json_text(raw: msgspec.Raw) -> str | None:
-    """Metadata is kept as JSON text, whether the file holds an object or already a string."""
-    value = bytes(raw)
-    if value == b"null":
-        return None
-    return msgspec.json.decode(value, type=str) if value.startswith(b'"') else value.decode()
+def _values(row: Any, fields: Mapping[str, str]) -> tuple[Any, ...]:
+    """The line's values in the order of the span schema; metadata as JSON text, whatever it was."""
+    own = dict(zip(dict.fromkeys(fields.values()), msgspec.structs.astuple(row), strict=True))
+    return tuple(_json_text(own[foreign]) if name == "metadata" else own[foreign] for name, foreign in fields.items())
+
+
+def _json_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return str(error).replace("`$.", "`").replace(" - at ", " in ")
+    if isinstance(error, RecursionError):
+        return "not usable: nested too deeply"
     return f"not valid JSON in UTF-8: {error}"
 
 
 def _opened(path: Path) -> IO[bytes]:
-    match _COMPRESSION.get(path.suffix):
-        case "gzip":
-            return io.BufferedReader(gzip.open(path, "rb"))
-        case "zstd":
-            import zstandard
+    """The decompressed bytes; reading raises OSError where a compressed file is cut or corrupt."""
+    import pyarrow as pa
 
-            return io.BufferedReader(zstandard.open(path, "rb"))
-    return path.open("rb")
-
-
-def _zstd_error() -> type[Exception]:
-    import zstandard
-
-    return zstandard.ZstdError
+    return io.BufferedReader(pa.input_stream(str(path), compression=_COMPRESSION.get(path.suffix)))

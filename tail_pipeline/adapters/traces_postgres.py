@@ -7,7 +7,6 @@ windows and segment names are written as quoted literals; ids that come from tra
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,19 @@ if TYPE_CHECKING:
 
 _REQUIRED = ("span_id", "input", "start_time")
 _MAX_BOUND_IDS = 5_000
+_CONNECTION_ERRORS = (
+    "Connection refused",
+    "timeout expired",
+    "password authentication failed",
+    "does not exist",
+    "could not translate host name",
+    "No such file or directory",
+    "no pg_hba.conf entry",
+    "too many connections",
+    "the database system is",
+    "server closed the connection unexpectedly",
+    "certificate verify failed",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class PostgresTraceStore:
             given = []
             if "user_feedback" in present:
                 values = ", ".join(_literal(value) for value in NEGATIVE_FEEDBACK)
-                given.append(f"{self._column('user_feedback')} IN ({values})")
+                given.append(f"{self._column('user_feedback')}::text IN ({values})")
             if "correction" in present:
                 given.append(f"{self._column('correction')} IS NOT NULL")
             query = (
@@ -202,7 +214,7 @@ class PostgresTraceStore:
         try:
             connection = dbapi.connect(dsn)
         except Error as error:
-            raise TransientError(f"trace store {self.name} does not answer: {_first_line(error)}") from None
+            raise TransientError(f"trace store {self.name} does not answer: {_connection_error(error)}") from None
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET standard_conforming_strings = on")
@@ -229,6 +241,7 @@ def _statement_error(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _first_line(error: Exception) -> str:
-    """The driver's message without what it quotes: a mistyped connection string could stand there."""
-    return re.sub(r'"[^"]*"', '"…"', str(error).splitlines()[0])
+def _connection_error(error: Exception) -> str:
+    """What is known to be free of secrets: a mistyped connection string can stand anywhere in the driver's message."""
+    text = str(error)
+    return next((reason for reason in _CONNECTION_ERRORS if reason in text), "the connection string may be mistyped")

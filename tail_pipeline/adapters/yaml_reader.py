@@ -6,6 +6,7 @@ brackets overflows the C stack.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,6 +22,8 @@ MAX_DEPTH = 50
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 )
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 Path = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -64,7 +67,7 @@ def parse(text: str, file: str) -> Document:
     """Parse one document; raises InvalidFile with the line of what is wrong."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise InvalidFile([Finding(file, 0, f"larger than {MAX_BYTES // 1_000_000} MB; split or trim the file")])
-    marker = next((n for n, line in enumerate(text.splitlines(), 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
+    marker = next((n for n, line in enumerate(text.split("\n"), 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
     if marker:
         raise InvalidFile([Finding(file, marker, "unresolved merge conflict; choose a side and remove the markers")])
     try:
@@ -77,7 +80,7 @@ def parse(text: str, file: str) -> Document:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise InvalidFile([_syntax_finding(error, file)]) from error
+        raise InvalidFile([_syntax_finding(error, text, file)]) from error
     if builder.findings:
         raise InvalidFile(builder.findings)
     return Document(file, data, builder.lines)
@@ -120,8 +123,7 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
-        if node.tag not in _PLAIN_TAGS:
-            self._find(node, f"the tag {node.tag!r} is not allowed; write plain YAML")
+        if not self._is_plain(node):
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -129,7 +131,7 @@ class _Builder:
             return [self.build(child, (*path, index)) for index, child in enumerate(node.value)]
         try:
             return self._loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
             problem = getattr(error, "problem", None) or str(error)
             self._find(node, f"cannot be read: {problem}")
             return None
@@ -140,6 +142,8 @@ class _Builder:
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
                 self._find(key_node, "a key must be a plain word")
                 continue
+            if not self._is_plain(key_node):
+                continue
             key = key_node.value
             if key in result:
                 self._find(key_node, f"duplicate key '{key}'")
@@ -147,16 +151,31 @@ class _Builder:
             result[key] = self.build(value_node, (*path, key))
         return result
 
+    def _is_plain(self, node: yaml.Node) -> bool:
+        """Whether the tag is one of YAML's own and fits the node; a finding where it is not."""
+        collection = {"map": yaml.MappingNode, "seq": yaml.SequenceNode}
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        expected = collection.get(kind, yaml.ScalarNode)
+        if node.tag in _PLAIN_TAGS and isinstance(node, expected):
+            return True
+        self._find(node, f"the tag {node.tag!r} is not allowed here; write plain YAML")
+        return False
+
     def _find(self, node: yaml.Node, message: str) -> None:
         self.findings.append(Finding(self._file, node.start_mark.line + 1, message))
 
 
-def _syntax_finding(error: yaml.YAMLError, file: str) -> Finding:
+def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-    if "'\\t'" in str(problem) or "tab" in str(problem):
-        problem = f"{problem}; YAML is indented with spaces"
-    return Finding(file, mark.line + 1 if mark else 0, f"not valid YAML: {problem}")
+    line = mark.line + 1 if mark else 0
+    if not mark:
+        hidden = _CONTROL.search(text)
+        if hidden:
+            line, problem = text.count("\n", 0, hidden.start()) + 1, f"control character {hidden[0]!r}; remove it"
+    elif line <= text.count("\n") + 1 and text.split("\n")[line - 1].lstrip(" ").startswith("\t"):
+        problem = f"{problem}; the line begins with a tab, and YAML is indented with spaces"
+    return Finding(file, line, f"not valid YAML: {problem}")
 
 
 def _message(detail: ErrorDetails) -> str:

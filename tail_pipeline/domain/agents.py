@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from tail_pipeline.domain.pull_request import branch_of
 from tail_pipeline.domain.rubric import Share
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
 from tail_pipeline.domain.spans import SPAN_SCHEMA
@@ -21,6 +22,8 @@ Path = tuple[str | int, ...]
 SEGMENT_PLACEHOLDER = "{segment}"
 KNOWN_ENDPOINT = "openai"
 
+_DIRECTORY = re.compile(r"(?:\w|\{segment\})(?:[\w-]|\.(?!\.)|\{segment\})*", re.ASCII)
+
 
 def _name(value: str) -> str:
     if not is_valid_name(value):
@@ -29,8 +32,10 @@ def _name(value: str) -> str:
 
 
 def _relative_dir(value: str) -> str:
-    if posixpath.isabs(value) or ".." in value.split("/") or value != posixpath.normpath(value):
-        raise ValueError(f"'{value}' must be a plain relative directory inside the repository, without '..' or '//'")
+    if not all(_DIRECTORY.fullmatch(part) and not part.endswith((".", ".lock")) for part in value.split("/")):
+        raise ValueError(
+            f"'{value}' must be a plain relative directory: names of letters, digits, '.', '_' and '-', as branches need them"
+        )
     return value
 
 
@@ -57,7 +62,7 @@ def _columns(value: dict[str, str]) -> dict[str, str]:
 
 def _segment_values(value: Any) -> Any:
     """A list means that the traces spell each segment as its name."""
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         repeated = sorted({str(item) for item in value if value.count(item) > 1})
         if repeated:
             raise ValueError(f"declared twice: {', '.join(repeated)}")
@@ -68,6 +73,10 @@ def _segment_values(value: Any) -> Any:
 def _segment_names(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         _name(name)
+        if name == "tail":
+            raise ValueError(
+                "'tail' is the name of the directory the segments' files are in; call the segment otherwise"
+            )
     spellings = list(value.values())
     repeated = sorted({spelling for spelling in spellings if spellings.count(spelling) > 1})
     if repeated:
@@ -219,6 +228,7 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
     """What is wrong between agents, as (where in the file, message)."""
     names: dict[str, str] = {}
     tail_dirs: dict[str, str] = {}
+    branches: dict[str, str] = {}
     for index, agent in enumerate(config.agents):
         here: Path = ("agents", index)
         if (other := names.get(agent.name.replace("-", "_"))) is not None:
@@ -234,6 +244,13 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
                     (*here, "eval_dir"),
                     f"'{agent.name}' and '{other}' would both write {tail_dir}/; give one another eval_dir",
                 )
+                continue
+            branch = posixpath.dirname(branch_of(f"{tail_dir}/week.yaml"))
+            if (other := branches.setdefault(branch, agent.name)) != agent.name:
+                message = (
+                    f"'{agent.name}' and '{other}' would share the branch {branch}/<week>; give one another eval_dir"
+                )
+                yield (*here, "eval_dir"), message
         if agent.embedding:
             endpoint = agent.embedding.model.partition("/")[0]
             if endpoint != KNOWN_ENDPOINT and endpoint not in config.models:

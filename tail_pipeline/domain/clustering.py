@@ -63,15 +63,8 @@ def group_by_intent(
     failing, passing = vectors.rows(slice(0, len(texts))), vectors.rows(ordinary)
     cosines = failing.cosines(failing)
     cut = _cut(failing, passing if enough else None, cosines, encoder)
-    groups = _grouped(cosines, np.asarray(costly, dtype=bool), cut)
+    groups = _grouped(cosines, np.asarray(costly, dtype=bool), cut, max(cut, encoder.match_similarity))
     return Grouping(groups, cut, failing, passing, earlier=vectors.rows(slice(ordinary.stop, None)))
-
-
-def centroid_similarity(group: Vectors, other: Vectors) -> float:
-    """Cosine of the two groups' centroids, from the cosines of their members."""
-    cross = float(group.cosines(other).mean())
-    inside = float(group.cosines(group).mean()) * float(other.cosines(other).mean())
-    return cross / float(np.sqrt(inside)) if inside > 0 else 0.0
 
 
 def _cut(failing: Vectors, passing: Vectors | None, cosines: NDArray[np.float32], encoder: Encoder) -> float:
@@ -92,18 +85,27 @@ def _cut(failing: Vectors, passing: Vectors | None, cosines: NDArray[np.float32]
     return float(np.clip(np.quantile(pairs, _RELATED_QUANTILE), (1 - _PRIOR_SLACK) * prior, (1 + _PRIOR_SLACK) * prior))
 
 
-def _grouped(cosines: NDArray[np.float32], costly: NDArray[np.bool_], cut: float) -> list[list[int]]:
+def _grouped(cosines: NDArray[np.float32], costly: NDArray[np.bool_], cut: float, join: float) -> list[list[int]]:
+    """Costly groups, ordinary groups, and the latter joined to the former where their centroids are as close as ``join``.
+
+    Joining asks for more than the cut: two statute spans must not take in forty about tone for a shared sentence frame.
+    """
     costly_groups = _linked(cosines, np.flatnonzero(costly), cut)
     ordinary_groups = _linked(cosines, np.flatnonzero(~costly), cut)
     alone = []
     joined: list[list[int]] = [list(group) for group in costly_groups]
     for group in ordinary_groups:
-        similarity = [float(cosines[np.ix_(group, costly_group)].mean()) for costly_group in costly_groups]
-        if similarity and max(similarity) >= cut:
+        similarity = [_centroid_cosine(cosines, group, costly_group) for costly_group in costly_groups]
+        if similarity and max(similarity) >= join:
             joined[int(np.argmax(similarity))].extend(group)
         else:
             alone.append(group)
     return sorted(sorted(group) for group in [*joined, *alone])
+
+
+def _centroid_cosine(cosines: NDArray[np.float32], left: list[int], right: list[int]) -> float:
+    inside = float(cosines[np.ix_(left, left)].mean()) * float(cosines[np.ix_(right, right)].mean())
+    return float(cosines[np.ix_(left, right)].mean()) / float(np.sqrt(inside)) if inside > 0 else 0.0
 
 
 def _linked(cosines: NDArray[np.float32], index: NDArray[np.intp], cut: float) -> list[list[int]]:

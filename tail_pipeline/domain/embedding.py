@@ -29,7 +29,7 @@ _CHUNK_ROWS = 1_024
 def canonical(text: str) -> str:
     """The form in which two texts count as the same: NFKC, lower case, numbers masked, white space folded."""
     folded = unicodedata.normalize("NFKC", text[: MAX_TEXT_CHARS * 2]).casefold()
-    return _SPACE.sub(" ", _DIGITS.sub("0", folded)).strip()[:MAX_TEXT_CHARS]
+    return _SPACE.sub(" ", _DIGITS.sub("0", folded)).strip()[:MAX_TEXT_CHARS].strip()
 
 
 class Encoder(Protocol):

@@ -26,7 +26,7 @@ class PermanentError(TailPipelineError):
     """The same call would fail again."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Finding:
     """One thing wrong in one file; ``line`` is 1-based, 0 when it concerns the whole file."""
 
@@ -44,7 +44,7 @@ class InvalidFile(PermanentError):
     """Everything that is wrong in the files that were read together."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = sorted(findings)
+        self.findings = sorted(findings, key=lambda one: (one.file, one.line, one.message, one.case or ""))
         count = len(self.findings)
         lines = "\n".join(f"  {finding}" for finding in self.findings)
         super().__init__(f"{count} {'error' if count == 1 else 'errors'}:\n{lines}")

@@ -44,7 +44,7 @@ def compose_escalation(file: TailFile, trend: Trend, *, owner: str | None, scopi
         f"Heaviest cases:\n\n{top}" if top else "",
     ]
     return Escalation(
-        key="-".join(part for part in (file.agent, file.segment, file.iso_week) if part),
+        key=".".join(part for part in (file.agent, file.segment, file.iso_week) if part),
         title=f"Regression tail {trend.verdict} in {file.iso_week}: {who}",
         body="\n\n".join(part for part in parts if part) + "\n",
         labels=LABELS,

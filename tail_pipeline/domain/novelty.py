@@ -97,7 +97,7 @@ class HistoryIndex:
         return [canonical(text) for case in cases for text in case.texts]
 
     def match(self, cluster: Vectors, texts: Sequence[str], span_ids: Sequence[str]) -> EarlierCase | None:
-        """The earlier case with the same intent; of several, a known one before the most recent one.
+        """The earlier case with the same intent: one that shares members first, then a known one, then the most recent.
 
         A case shares members when it holds a span or, to the letter of the canonical form, a text of the cluster.
         """
@@ -111,7 +111,7 @@ class HistoryIndex:
             if shares_members or similarity[number] >= self._threshold:
                 known = case.status is EarlierStatus.KNOWN
                 day = case.mined.key if case.mined else ""
-                candidates.append((known, day, shares_members, round(float(similarity[number]), 4), case.id, case))
+                candidates.append((shares_members, known, day, round(float(similarity[number]), 4), case.id, case))
         return max(candidates, key=lambda candidate: candidate[:-1])[-1] if candidates else None
 
     def _centroid_similarity(self, cluster: Vectors) -> NDArray[np.float64]:

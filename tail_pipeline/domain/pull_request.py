@@ -14,6 +14,7 @@ LABELS = ("tail-miner", "eval")
 BRANCH_PREFIX = "tail-miner/"
 MAX_BODY_CHARS = 60_000
 _MAX_LISTED = 50
+_MAX_SECTION_CHARS = 10_000
 
 _WHY = {
     "over_cap": "over the cap",
@@ -173,21 +174,29 @@ def _left_out(file: TailFile) -> str:
         return ""
     rows = [
         f"| {inline(row.title, 120)} | {row.weight} | {row.size} | {_WHY[row.why]}{f' (`{row.case}`)' if row.case else ''} |"
-        for row in file.not_proposed[:_MAX_LISTED]
+        for row in file.not_proposed
     ]
-    more = len(file.not_proposed) - len(rows)
-    rest = f"\n\n{more} more are in the file." if more > 0 else ""
-    return "## Not proposed\n\n| cluster | weight | spans | why |\n|---|---|---|---|\n" + "\n".join(rows) + rest
+    return _bounded("## Not proposed\n\n| cluster | weight | spans | why |\n|---|---|---|---|", rows, "\n\n")
 
 
 def _complaints(file: TailFile) -> str:
     if not file.complaints:
         return ""
-    shown = file.complaints[:_MAX_LISTED]
-    rows = [f"- `{row.feedback}` {inline(row.input)}" for row in shown]
-    more = len(file.complaints) - len(rows)
-    rest = f"\n- {more} more are in the file." if more > 0 else ""
-    return "## Complaints that stand alone\n\n" + "\n".join(rows) + rest
+    rows = [f"- `{row.feedback}` {inline(row.input)}" for row in file.complaints]
+    return _bounded("## Complaints that stand alone\n", rows, "\n- ")
+
+
+def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
+    """The head and whole rows, up to ``_MAX_LISTED`` of them or ``_MAX_SECTION_CHARS``, and how many more there are."""
+    shown: list[str] = []
+    room = _MAX_SECTION_CHARS
+    for row in rows[:_MAX_LISTED]:
+        room -= len(row) + 1
+        if room < 0:
+            break
+        shown.append(row)
+    more = len(rows) - len(shown)
+    return "\n".join([head, *shown]) + (f"{before_rest}{more} more in the file." if more else "")
 
 
 def _how_to_review(path: str) -> str:

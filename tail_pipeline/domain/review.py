@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.tail_file import CASE_ID, TailCase, TailFile, render_cases
 
-_CASES_KEY = re.compile(r"^cases:[ \t]*(\[\])?[ \t]*(#[^\n]*)?$", re.MULTILINE)
+_CASES_KEY = re.compile(r"^cases:[ \t]*(\[\])?[ \t]*(#[^\r\n]*)?\r?$", re.MULTILINE)
 _TOP_LEVEL_KEY = re.compile(r"^[A-Za-z_\"'][^\n]*:", re.MULTILINE)
-_ID_LINE = re.compile(rf"^[ \t]*(?:-[ \t]+)?id:[ \t]*[\"']?({CASE_ID.pattern})[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
-_ITEM = re.compile(r"^([ ]*)-(?:[ ]|$)", re.MULTILINE)
+_ITEM = re.compile(r"^([ ]*)-(?:[ ]|\r?$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def reviewed_text(path: str, proposal: TailFile, proposal_text: str, versions: S
     """
     if all(version.ours for version in versions):
         return proposal_text
-    ever = {match[1] for version in versions for match in _ID_LINE.finditer(version.text)}
+    ever = {case_id for version in versions for case_id in case_ids(version.text)}
     new = [case for case in proposal.cases if case.id not in ever]
     current = versions[-1].text
     parts, ours = _split(current), _split(proposal_text)
@@ -61,6 +60,19 @@ def reviewed_text(path: str, proposal: TailFile, proposal_text: str, versions: S
         + _appended(parts.cases, new)
         + (parts.rest if _touched(versions, "rest") else ours.rest)
     )
+
+
+def case_ids(text: str) -> set[str]:
+    """The ids of the cases in a tail file, also in one that is no longer valid YAML.
+
+    Only an ``id:`` at the place of an item's own keys counts: traces may quote one.
+    """
+    parts = _split(text)
+    item = _ITEM.search(parts.cases) if parts else None
+    if parts is None or item is None:
+        return set()
+    key = rf"^{item[1]}(?:-[ ]+|[ ]{{2}})id:[ \t]*[\"']?({CASE_ID.pattern})[\"']?[ \t]*(?:#[^\r\n]*)?\r?$"
+    return {match[1] for match in re.finditer(key, parts.cases, re.MULTILINE)}
 
 
 def _touched(versions: Sequence[FileVersion], part: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -46,9 +47,8 @@ NEGATIVE_FEEDBACK = ("thumbs_down", "regenerated", "corrected")
 
 _READ_AS: dict[type[pl.DataType], tuple[type[pl.DataType], ...]] = {
     pl.String: (pl.Categorical, pl.Enum),
-    pl.Float64: (pl.Float32, pl.Int64, pl.Int32),
+    pl.Float64: (pl.Float32, pl.Decimal, pl.Int64, pl.Int32),
     pl.Datetime: (pl.Datetime,),
-    pl.List: (pl.List,),
 }
 """Dtypes that are read as another without losing anything."""
 
@@ -106,13 +106,20 @@ def conformed(frame: pl.DataFrame, source: str) -> pl.DataFrame:
         found = frame.schema[name]
         if isinstance(dtype, pl.Datetime) and isinstance(found, pl.Datetime) and found.time_zone is None:
             raise PermanentError(f"{source}: column {name} has no time zone; store times with a zone, in UTC")
-        if found not in (dtype, pl.Null) and type(found) not in _READ_AS.get(type(dtype), ()):
+        if not _is_readable(found, dtype):
             raise PermanentError(f"{source}: column {name} is {found}, expected {dtype}")
         columns.append(pl.col(name).cast(dtype))
     try:
         return frame.select(columns)
     except pl.exceptions.PolarsError as error:
         raise PermanentError(f"{source}: cannot be read in the span schema: {error}") from error
+
+
+def _is_readable(found: Any, dtype: Any) -> bool:
+    """Whether a column of one dtype can be read as another without losing anything."""
+    if isinstance(dtype, pl.List) and isinstance(found, pl.List):
+        return _is_readable(found.inner, dtype.inner)
+    return found in (dtype, pl.Null) or type(found) in _READ_AS.get(type(dtype), ())
 
 
 def checked(frame: pl.DataFrame, places: pl.Series) -> SpanBatch:
@@ -126,10 +133,14 @@ def checked(frame: pl.DataFrame, places: pl.Series) -> SpanBatch:
         pl.when(pl.col(name).str.len_bytes() > 0).then(pl.col(name)).alias(name) for name in ("output", "correction")
     ]
     reason = pl.coalesce(
-        pl.when(pl.col("span_id").is_null()).then(pl.lit("span_id is missing")),
+        pl.when(pl.col("span_id").fill_null("") == "").then(pl.lit("span_id is missing")),
         pl.when(pl.col("input").is_null()).then(pl.lit("input is null")),
         pl.when(pl.col("start_time").is_null()).then(pl.lit("start_time is missing")),
         pl.when(pl.col("end_time") < pl.col("start_time")).then(pl.lit("end_time is before start_time")),
+        *(
+            pl.when(pl.col(name).list.eval(pl.element().is_null()).list.any()).then(pl.lit(f"{name} holds null"))
+            for name in ("contexts", "labels")
+        ),
         pl.when(~pl.col("user_feedback").is_in(FEEDBACK_VALUES)).then(
             pl.lit(f"user_feedback is none of {', '.join(FEEDBACK_VALUES)}")
         ),

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import polars as pl
+from pydantic import AwareDatetime
 
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
@@ -26,7 +26,7 @@ MAX_TEXT_CHARS = 20_000
 MAX_CONTEXTS = 20
 MAX_CONTEXT_CHARS = 8_000
 MAX_OUTPUT_CHARS = 4_000
-MAX_PARAPHRASE_CHARS = 1_000
+MAX_PARAPHRASE_CHARS = 2_000
 MAX_SPAN_IDS = 100
 """Ids kept in the file, enough to recognise a cluster by its members; the cluster frame holds them all."""
 
@@ -34,8 +34,8 @@ CASE_ID = re.compile(r"tail-(\d{4}W\d{2})(?:-([a-z0-9][a-z0-9_-]{0,62}))?-(\d{3,
 
 
 class CaseWindow(Record):
-    start: datetime
-    end: datetime
+    start: AwareDatetime
+    end: AwareDatetime
 
 
 class CaseRubric(Record):
@@ -81,7 +81,7 @@ class CaseCluster(Record):
     size: int
     weight: int
     triggers: dict[str, int]
-    lowest_score: float | None
+    lowest_score: Share | None
     novelty: Literal["new", "returning", "revived"]
     first_seen: str
     observed_output: str | None = None

@@ -42,8 +42,8 @@ class TitleWords:
         inside = Counter(word for text in members for word in set(words_of(text)))
         typed: dict[str, str] = {}
         for word in _WORD.findall(unicodedata.normalize("NFKC", representative[:2_000])):
-            if len(word) <= MAX_WORD_CHARS:
-                typed.setdefault(canonical(word), word)
+            # Scripts without blanks come as one long word; its beginning still says what it is about.
+            typed.setdefault(canonical(word), word if len(word) <= MAX_WORD_CHARS else f"{word[:MAX_WORD_CHARS]}…")
         telling = [word for word in typed if word not in _STOP] or list(typed)
 
         def weight(word: str) -> float:

@@ -17,8 +17,8 @@ from tail_pipeline.domain.errors import PermanentError
 PARTITION_FORMAT = "%G-W%V-%u"
 """ISO week date. Dagster parses keys with ``strptime``, which refuses ``%G-W%V`` without a weekday."""
 
-_ISO_WEEK = re.compile(r"(\d{4})-W(\d{2})")
-_MINING_DAY = re.compile(r"(\d{4})-W(\d{2})-([1-7])")
+_ISO_WEEK = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
+_MINING_DAY = re.compile(r"(\d{4})-W(\d{2})-([1-7])", re.ASCII)
 
 
 class Cadence(StrEnum):

@@ -260,11 +260,12 @@ def _map(vectors: Vectors, rank_of_text: NDArray[np.int64]) -> list[MapPoint]:
     shown = np.unique(np.linspace(0, count - 1, min(count, MAX_MAP_TEXTS)).astype(np.intp))
     own = vectors.rows(shown)
     places = np.zeros((len(shown), 2))
-    if len(shown) >= 4:
+    gram = own.cosines(own).astype(np.float64)
+    centred = gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
+    # Texts without a letter share one point; there is no direction to draw them on.
+    if len(shown) >= 4 and np.abs(centred).max() > 1e-6:
         from scipy.sparse.linalg import eigsh
 
-        gram = own.cosines(own).astype(np.float64)
-        centred = gram - gram.mean(axis=0) - gram.mean(axis=1, keepdims=True) + gram.mean()
         start = np.random.default_rng(0).standard_normal(len(shown))
         values, axes = eigsh(centred, k=2, which="LA", v0=start)
         axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])

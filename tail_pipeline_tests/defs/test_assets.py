@@ -13,7 +13,7 @@ import pytest
 from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline_tests.conftest import commit_all, git
-from tail_pipeline_tests.defs.pipeline import AGENT, FAILING, PASSING, Pipeline, configure, pipeline, span, write_spans
+from tail_pipeline_tests.defs.pipeline import AGENT, FAILING, Pipeline, configure, pipeline, span, write_spans
 
 TAIL_PATH = "eval/tail/2026-W17.yaml"
 BRANCH = "tail-miner/2026-W17"

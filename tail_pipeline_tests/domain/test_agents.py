@@ -210,7 +210,12 @@ def test_all_problems_are_found_at_once() -> None:
     assert len(problems(found)) == 3
 
 
-TENANTS = {"by": "tenant", "values": ["acme", "tail"]}
+TENANTS = {"by": "tenant", "values": ["acme"]}
+
+
+def test_a_segment_named_like_the_tail_directory_is_refused() -> None:
+    with pytest.raises(ValidationError, match="'tail' is the name of the directory"):
+        Agent.model_validate(agent(segments={"by": "tenant", "values": ["tail"]}))
 
 
 @pytest.mark.parametrize(
@@ -219,9 +224,8 @@ TENANTS = {"by": "tenant", "values": ["acme", "tail"]}
         (agent("a", segments=TENANTS), agent("b", eval_dir="eval/acme")),
         (agent("a", eval_dir="verifier"), agent("b", eval_dir="eval/verifier")),
         (agent("a"), agent("b", eval_dir="tail")),
-        (agent("a", segments=TENANTS), agent("b")),
     ],
-    ids=["a tenant and a directory", "with and without eval", "a directory named tail", "a segment named tail"],
+    ids=["a tenant and a directory", "with and without eval", "a directory named tail"],
 )
 def test_agents_whose_pull_requests_would_share_a_branch_are_found(agents: tuple[dict[str, Any], ...]) -> None:
     found = config(*agents)

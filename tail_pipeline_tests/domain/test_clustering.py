@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tail_pipeline.domain.clustering import Grouping, centroid_similarity, group_by_intent
-from tail_pipeline.domain.embedding import LexicalEncoder, Vectors, canonical
+from tail_pipeline.domain.clustering import Grouping, group_by_intent
+from tail_pipeline.domain.embedding import LexicalEncoder, canonical
 from tail_pipeline_tests.domain.builders import ordinary_texts
 from tail_pipeline_tests.strategies import hostile_texts, plain_sentences
 
@@ -129,18 +128,3 @@ def test_history_is_placed_in_the_same_space() -> None:
     found = group_by_intent(sorted(TONE), [False] * len(TONE), [], [TONE[0], STATUTE[0]], ENCODER)
     cosines = found.failing.rows([sorted(TONE).index(TONE[0])]).cosines(found.earlier)[0]
     assert (round(float(cosines[0]), 4), bool(cosines[1] < 0.3)) == (1.0, True)
-
-
-def test_a_centroid_is_as_similar_to_itself_as_can_be() -> None:
-    vectors = Vectors.of(np.array([[1, 0], [0, 1]], dtype=np.float32), None)
-    assert centroid_similarity(vectors, vectors) == pytest.approx(1)
-
-
-def test_centroids_at_a_right_angle_are_not_similar() -> None:
-    vectors = Vectors.of(np.array([[1, 0], [0, 1]], dtype=np.float32), None)
-    assert centroid_similarity(vectors.rows([0]), vectors.rows([1])) == 0
-
-
-def test_a_centroid_of_empty_texts_is_similar_to_nothing() -> None:
-    vectors = Vectors.of(np.array([[0, 0], [1, 0]], dtype=np.float32), None)
-    assert centroid_similarity(vectors.rows([0]), vectors) == 0
