@@ -64,7 +64,9 @@ def mtrag_un(path: Path) -> pl.DataFrame:
 
 
 def _spans(frame: pl.DataFrame) -> pl.DataFrame:
-    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SPAN_SCHEMA.items() if name not in frame.columns]
+    missing = [
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in SPAN_SCHEMA.items() if name not in frame.columns
+    ]
     return frame.with_columns(missing).select(pl.col(name).cast(dtype) for name, dtype in SPAN_SCHEMA.items())
 
 

@@ -151,8 +151,11 @@ def _row_type(fields: Mapping[str, str]) -> type[msgspec.Struct]:
     """A line under the file's own names, each read once; keys that no span column asks for are ignored."""
     kinds: dict[str, Any] = {}
     for name, foreign in fields.items():
-        kinds.setdefault(foreign, Any if name == "metadata" else _PYTHON_TYPES[type(SPAN_SCHEMA[name])] | None)
-    attributes = [(f"f{number}", kind, None) for number, kind in enumerate(kinds.values())]
+        kinds.setdefault(foreign, msgspec.Raw if name == "metadata" else _PYTHON_TYPES[type(SPAN_SCHEMA[name])] | None)
+    attributes = [
+        (f"f{number}", kind, msgspec.Raw(b"null") if kind is msgspec.Raw else None)
+        for number, kind in enumerate(kinds.values())
+    ]
     return msgspec.defstruct("Row", attributes, rename={f"f{number}": name for number, name in enumerate(kinds)})
 
 
@@ -163,14 +166,20 @@ def _values(row: Any, fields: Mapping[str, str]) -> tuple[Any, ...]:
 
 
 def _json_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+    """JSON as it stands in the file; a string is taken for JSON that was encoded twice."""
+    if not isinstance(value, msgspec.Raw):
+        return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = bytes(value).decode()
+    if text.startswith('"'):
+        return msgspec.json.decode(text, type=str)
+    return None if text == "null" else text
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return str(error).replace("`$.", "`").replace(" - at ", " in ")
     if isinstance(error, RecursionError):
-        return "not usable: nested too deeply"
+        return "not valid JSON: nested too deeply"
     return f"not valid JSON in UTF-8: {error}"
 
 

@@ -172,7 +172,10 @@ def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
     if not mark:
         hidden = _CONTROL.search(text)
         if hidden:
-            line, problem = text.count("\n", 0, hidden.start()) + 1, f"control character {hidden[0]!r}; remove it"
+            line, problem = (
+                text.count("\n", 0, hidden.start()) + 1,
+                f"control characters such as {hidden[0]!r} are not allowed; remove them",
+            )
     elif line <= text.count("\n") + 1 and text.split("\n")[line - 1].lstrip(" ").startswith("\t"):
         problem = f"{problem}; the line begins with a tab, and YAML is indented with spaces"
     return Finding(file, line, f"not valid YAML: {problem}")

@@ -196,7 +196,7 @@ def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
             break
         shown.append(row)
     more = len(rows) - len(shown)
-    return "\n".join([head, *shown]) + (f"{before_rest}{more} more in the file." if more else "")
+    return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in the file." if more else "")
 
 
 def _how_to_review(path: str) -> str:

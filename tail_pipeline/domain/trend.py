@@ -184,4 +184,4 @@ def growth_test(week: Sequence[float], count: Sequence[int], exposure: Sequence[
 def _percent(growth: Growth) -> str:
     """A handful of counts can fit any slope, so it is not printed beyond tenfold."""
     percent = round(min(growth.per_week, 9.99) * 100) + 0  # no minus zero
-    return f"{percent:+d} % a week (p = {growth.p_value:.2f})"
+    return f"{percent:+d}% a week (p = {growth.p_value:.2f})"

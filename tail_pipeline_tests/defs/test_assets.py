@@ -414,7 +414,7 @@ def test_an_escalation_is_raised_once_and_only_by_a_run_that_may_page(checkout: 
         written = [(path.name, path.stat().st_mtime_ns) for path in issues.glob("*.md")]
         _escalate(mining, page=True)
 
-    assert [name for name, _ in written] == ["simulated-support-2026-W17.md"]
+    assert [name for name, _ in written] == ["simulated-support.2026-W17.md"]
     assert [(path.name, path.stat().st_mtime_ns) for path in issues.glob("*.md")] == written
 
 

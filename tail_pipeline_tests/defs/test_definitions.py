@@ -58,7 +58,7 @@ def test_weekly_partitions_cross_a_year_with_53_weeks(first: str, last: str) -> 
     assert keys == [f"{week}-1" for week in weeks_between(IsoWeek.parse(first), IsoWeek.parse(last))]
 
 
-def test_a_partition_key_goes_through_dagster_and_back(checkout: Path) -> None:
+def test_a_partition_key_goes_through_dagster_and_back() -> None:
     partitions = mining_days_of(_agent(cadence="weekly", start_week="2020-W53"))
 
     window = partitions.time_window_for_partition_key("2020-W53-1")
@@ -89,7 +89,9 @@ def test_segments_make_week_times_segment_partitions(checkout: Path) -> None:
 def test_every_mistake_in_the_configuration_is_named_at_once_and_nothing_loads(checkout: Path) -> None:
     _configure(checkout, "    segments: {by: tenant, values: [../x]}\n    max_clutsers: 3\n")
     rubric = checkout / "eval" / "rubric.yaml"
-    rubric.write_text("rubric_min_score: 2.0\nragas_faithfulness: '0,82'\nper_case_regression: .nan\n", encoding="utf-8")
+    rubric.write_text(
+        "rubric_min_score: 2.0\nragas_faithfulness: '0,82'\nper_case_regression: .nan\n", encoding="utf-8"
+    )
 
     with pytest.raises(InvalidFile) as caught:
         build_definitions(checkout)

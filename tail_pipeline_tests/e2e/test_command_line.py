@@ -113,7 +113,9 @@ def test_validate_names_file_line_and_case_of_everything_at_once(checkout: Path)
 
     printed = run("validate", "--repo", checkout, expect=1).stdout
 
-    status, weight = (next(n for n, line in enumerate(lines, 1) if text in line) for text in ("status:", "cost_weight:"))
+    status, weight = (
+        next(n for n, line in enumerate(lines, 1) if text in line) for text in ("status:", "cost_weight:")
+    )
     assert f"eval/tail/2026-W17.yaml:{status}: tail-2026W17-001: status: must be" in printed
     assert f"eval/tail/2026-W17.yaml:{weight}: tail-2026W17-001: cost_weight: must be" in printed
 
@@ -164,7 +166,9 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(checkout: Path, argumen
 
 
 def test_a_broken_configuration_exits_with_2_and_lists_everything(checkout: Path) -> None:
-    (checkout / "eval" / "agents.yaml").write_text("repository: {provider: svn}\nagents: []\nfoo: 1\n", encoding="utf-8")
+    (checkout / "eval" / "agents.yaml").write_text(
+        "repository: {provider: svn}\nagents: []\nfoo: 1\n", encoding="utf-8"
+    )
 
     printed = run("mine", "--repo", checkout, expect=2).stderr
 
@@ -194,7 +198,10 @@ def test_a_killed_run_leaves_nothing_half_written_and_can_be_repeated(demo: tupl
     frames = target / ".tail" / "frames" / "simulated_support"
     before = git(target, "for-each-ref")
     running = subprocess.Popen(
-        [COMMAND, "mine", "--repo", target, "--week", "2026-W16"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [COMMAND, "mine", "--repo", target, "--week", "2026-W16"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
     with running:
         assert running.stderr is not None

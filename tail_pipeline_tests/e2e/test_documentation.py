@@ -50,7 +50,9 @@ def test_the_writer_for_teams_without_a_trace_store_writes_what_is_read(
     start = datetime(2026, 4, 15, tzinfo=UTC)
     with psycopg.connect(postgres_dsn) as connection:
         connection.execute((ROOT / "tail_pipeline" / "adapters" / "traces_postgres.sql").read_text(encoding="utf-8"))
-        names["write_turn"](connection, "t", "s", "support", "why", "because", ["page"], ["safety"], start, source="web")
+        names["write_turn"](
+            connection, "t", "s", "support", "why", "because", ["page"], ["safety"], start, source="web"
+        )
         names["write_feedback"](connection, "s", "corrected", "because of that")
 
     window = MiningDay.parse("2026-W17-1").window(Cadence.WEEKLY)

@@ -45,7 +45,9 @@ def test_eight_weeks_through_both_stores_give_the_same_files(
     from_files = _mined(checkout, {"store": "files", "path": "traces/*.parquet"}, "from-files")
     monkeypatch.setenv("TRACES_DSN", postgres_dsn)
     with _table(postgres_dsn, "mtrag", spans):
-        from_postgres = _mined(checkout, {"store": "postgres", "dsn_env": "TRACES_DSN", "table": "mtrag"}, "from-postgres")
+        from_postgres = _mined(
+            checkout, {"store": "postgres", "dsn_env": "TRACES_DSN", "table": "mtrag"}, "from-postgres"
+        )
 
     assert list(from_files) == [str(week) for week in REPLAY_WEEKS]
     assert from_files == {week: text.replace("from-postgres", "from-files") for week, text in from_postgres.items()}
@@ -122,5 +124,3 @@ class _table:  # noqa: N801 reads as what it is in a with statement
     def __exit__(self, *_: object) -> None:
         with psycopg.connect(self._dsn) as connection:
             connection.execute(f"DROP TABLE {self._name}")
-
-
