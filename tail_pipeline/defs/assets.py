@@ -5,7 +5,7 @@ fetches, calls the domain and says in metadata what it did; no decision is made 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -17,6 +17,7 @@ from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_ver
 from tail_pipeline.defs import previews
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
+from tail_pipeline.defs.records import EscalationRecord, PullRequestRecord, TailProposal
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
@@ -30,42 +31,11 @@ from tail_pipeline.domain.review import reviewed_text
 from tail_pipeline.domain.scoring import SCORED_COLUMNS
 from tail_pipeline.domain.selection import TRIGGERS, is_failing, is_passing, with_triggers
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
-from tail_pipeline.domain.tail_file import TailFile, build_tail_file, complaints_of, count_week, draft, render
-from tail_pipeline.domain.trend import Trend
+from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, draft, render
 from tail_pipeline.domain.weeks import Cadence
 from tail_pipeline.domain.weighted_clusters import Cluster, ClusterPolicy, find_weighted_clusters, from_frame, to_frame
 
 UNDECLARED_SEGMENTS = "undeclared_segments"
-
-
-@dataclass(frozen=True)
-class TailProposal:
-    """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends."""
-
-    path: str
-    text: str
-    file: TailFile
-    trend: Trend
-
-
-@dataclass(frozen=True)
-class PullRequestRecord:
-    """What ``tail_pr`` holds; ``outcome`` also says why nothing was published."""
-
-    branch: str
-    outcome: str
-    number: int | None = None
-    url: str | None = None
-    head: str | None = None
-
-
-@dataclass(frozen=True)
-class EscalationRecord:
-    """What ``escalation`` holds; ``url`` is None where nothing was raised."""
-
-    verdict: str
-    reason: str
-    url: str | None
 
 
 class EscalationConfig(dg.Config):
@@ -81,7 +51,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     before it, so the runs of a backfill must not overtake one another.
     """
     prefix = asset_prefix(agent)
-    partitions = partitions_of(agent)
+
+    chain_asset = partial(dg.asset, group_name=prefix, pool=prefix, partitions_def=partitions_of(agent))
 
     def key(name: str) -> dg.AssetKey:
         return dg.AssetKey([prefix, name])
@@ -92,11 +63,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         description="Every segment seen in the traces is declared in agents.yaml.",
     )
 
-    @dg.asset(
+    @chain_asset(
         key=key("spans"),
-        group_name=prefix,
-        pool=prefix,
-        partitions_def=partitions,
         io_manager_key="frames",
         check_specs=[undeclared] if agent.segments else [],
         kinds={agent.traces.store, "polars"},
@@ -139,12 +107,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 ]
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=checks)
 
-    @dg.asset(
+    @chain_asset(
         key=key("scored_spans"),
         ins={"spans": dg.AssetIn(key("spans"))},
-        group_name=prefix,
-        pool=prefix,
-        partitions_def=partitions,
         io_manager_key="frames",
         kinds={"polars"},
     )
@@ -183,12 +148,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             }
             yield dg.MaterializeResult(value=frame, metadata=metadata)
 
-    @dg.asset(
+    @chain_asset(
         key=key("weighted_clusters"),
         ins={"scored_spans": dg.AssetIn(key("scored_spans"))},
-        group_name=prefix,
-        pool=prefix,
-        partitions_def=partitions,
         io_manager_key="frames",
         kinds={"scikitlearn", "polars"},
     )
@@ -232,15 +194,12 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             }
             yield dg.MaterializeResult(value=to_frame(week.clusters), metadata=metadata)
 
-    @dg.asset(
+    @chain_asset(
         key=key("tail_yaml"),
         ins={
             "scored_spans": dg.AssetIn(key("scored_spans")),
             "weighted_clusters": dg.AssetIn(key("weighted_clusters")),
         },
-        group_name=prefix,
-        pool=prefix,
-        partitions_def=partitions,
         io_manager_key="records",
         kinds={"yaml"},
     )
@@ -288,12 +247,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             }
             yield dg.MaterializeResult(value=TailProposal(path, text, file, trend), metadata=metadata)
 
-    @dg.asset(
+    @chain_asset(
         key=key("tail_pr"),
         ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
-        group_name=prefix,
-        pool=prefix,
-        partitions_def=partitions,
         io_manager_key="records",
         kinds={"git"},
     )
@@ -341,12 +297,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             record = PullRequestRecord(branch.name, published.outcome, published.number, published.url, published.head)
             yield dg.MaterializeResult(value=record, metadata=metadata)
 
-    @dg.asset(
+    @chain_asset(
         key=key("escalation"),
         ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
-        group_name=prefix,
-        pool=prefix,
-        partitions_def=partitions,
         io_manager_key="records",
         kinds={"git"},
     )

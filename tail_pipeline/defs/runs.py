@@ -10,11 +10,11 @@ from pathlib import Path
 import dagster as dg
 
 from tail_pipeline.adapters.local_git import state_dir, write_atomically
-from tail_pipeline.defs.assets import PullRequestRecord, TailProposal
 from tail_pipeline.defs.automation import mining_job_name
 from tail_pipeline.defs.build import build_definitions
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
 from tail_pipeline.defs.progress import PROGRESS_LOGGER
+from tail_pipeline.defs.records import PullRequestRecord, TailProposal
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.weeks import MiningDay
 

@@ -61,7 +61,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], *, reference: Sequence[str]) -> Matrix:
-        """Vectors of ``texts``; ``reference`` are ordinary texts, for encoders that learn what is ordinary."""
+        """Vectors of ``texts``; ``reference`` are the ordinary ones among them, for encoders that learn what is ordinary."""
         ...
 
 
@@ -83,18 +83,19 @@ class LexicalEncoder:
         from scipy.sparse import hstack
         from sklearn.feature_extraction.text import CountVectorizer
 
+        place = {text: row for row, text in enumerate(texts)}
+        rows = [place[text] for text in reference]
         blocks = []
         words = {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"}
         characters = {"analyzer": "char_wb", "ngram_range": (3, 5)}
         for options, weight in ((words, 0.5), (characters, 1.0)):
             counter = CountVectorizer(lowercase=False, dtype=np.float32, **options)
             # A leading letter keeps the vocabulary non-empty when every text is empty.
-            counter.fit(["a", *texts])
-            ordinary = counter.transform(reference)
+            counts = counter.fit_transform(["a", *texts])[1:]
+            ordinary = counts[rows]
             documents = ordinary.shape[0]
             document_frequency = np.asarray((ordinary > 0).sum(axis=0)).ravel()
             idf = (np.log((1 + documents) / (1 + document_frequency)) + 1).astype(np.float32)
-            counts = counter.transform(texts)
             counts.data = (np.log(counts.data) + 1) * idf[counts.indices]
             blocks.append(_unit_rows(counts.tocsr()) * np.float32(weight))
         return _unit_rows(hstack(blocks, format="csr"))

@@ -132,13 +132,16 @@ def test_a_text_does_not_move_when_other_texts_come_after_it() -> None:
     """Or an unrelated new span would change which earlier ones belong together."""
     reference = ordinary_texts()
     pair = ["refund my parcel", "parcel refund please"]
-    alone = Vectors.of(LexicalEncoder().encode(pair, reference=reference), None)
-    among = Vectors.of(LexicalEncoder().encode([*pair, "quite another matter"], reference=reference), None).rows([0, 1])
+    alone = Vectors.of(LexicalEncoder().encode([*pair, *reference], reference=reference), None).rows([0, 1])
+    among = Vectors.of(
+        LexicalEncoder().encode([*pair, *reference, "quite another matter"], reference=reference), None
+    ).rows([0, 1])
     np.testing.assert_allclose(among.cosines(among), alone.cosines(alone), atol=1e-5)
 
 
 def test_a_rare_shared_word_counts_more_than_a_common_one() -> None:
     texts = ["indemnity order", "indemnity parcel", "order card"]
-    vectors = Vectors.of(LexicalEncoder().encode(texts, reference=ordinary_texts()), None)
+    ordinary = ordinary_texts()
+    vectors = Vectors.of(LexicalEncoder().encode([*texts, *ordinary], reference=ordinary), None)
     cosines = vectors.cosines(vectors)
     assert cosines[0, 1] > cosines[0, 2]

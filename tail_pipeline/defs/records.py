@@ -1,0 +1,38 @@
+"""What the assets that are no frames hold between steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tail_pipeline.domain.tail_file import TailFile
+from tail_pipeline.domain.trend import Trend
+
+
+@dataclass(frozen=True)
+class TailProposal:
+    """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends."""
+
+    path: str
+    text: str
+    file: TailFile
+    trend: Trend
+
+
+@dataclass(frozen=True)
+class PullRequestRecord:
+    """What ``tail_pr`` holds; ``outcome`` also says why nothing was published."""
+
+    branch: str
+    outcome: str
+    number: int | None = None
+    url: str | None = None
+    head: str | None = None
+
+
+@dataclass(frozen=True)
+class EscalationRecord:
+    """What ``escalation`` holds; ``url`` is None where nothing was raised."""
+
+    verdict: str
+    reason: str
+    url: str | None
