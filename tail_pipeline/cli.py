@@ -108,16 +108,18 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
     """Check every file under the eval directories of the work tree."""
     from tail_pipeline.adapters.eval_files import check_eval_files
 
-    errors, undecided = check_eval_files(repo)
-    failed = bool(errors) or (review and bool(undecided))
+    found = check_eval_files(repo)
+    failed = bool(found.errors) or (review and bool(found.undecided))
     if as_json:
-        _print_json({"errors": [vars(one) for one in errors], "undecided": [vars(one) for one in undecided]})
+        _print_json({kind: [vars(one) for one in findings] for kind, findings in vars(found).items()})
     else:
-        for finding in errors:
+        for finding in found.errors:
             click.echo(f"error: {finding}")
-        for finding in undecided:
+        for finding in found.undecided:
             click.echo(f"{'error' if review else 'warning'}: {finding}")
-        click.echo(f"{len(errors)} errors, {len(undecided)} undecided")
+        for finding in found.outdated:
+            click.echo(f"warning: {finding}")
+        click.echo(f"{len(found.errors)} errors, {len(found.undecided)} undecided, {len(found.outdated)} outdated")
     sys.exit(1 if failed else 0)
 
 

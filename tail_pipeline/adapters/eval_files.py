@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +32,15 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 """Written beside the files, so that editors check them while people type."""
 
 Record = TypeVar("Record", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class EvalFindings:
+    """What is wrong, what nobody decided on yet, and what was mined under another rubric than the one there is now."""
+
+    errors: list[Finding]
+    undecided: list[Finding]
+    outdated: list[Finding]
 
 
 @dataclass(frozen=True)
@@ -176,27 +185,32 @@ def load_week(
     return newest, trend_of(newest, history, agent.cadence)
 
 
-def check_eval_files(repo_dir: Path) -> tuple[list[Finding], list[Finding]]:
-    """Every file under the agents' eval directories of the work tree, as (errors, undecided cases)."""
+def check_eval_files(repo_dir: Path) -> EvalFindings:
+    """Every file under the agents' eval directories of the work tree."""
     try:
         config = load_agents(repo_dir)
     except InvalidFile as error:
-        return error.findings, []
-    errors: list[Finding] = []
-    warnings: list[Finding] = []
-    for path, check, required in sorted(set(_expected_files(repo_dir, config)), key=lambda entry: entry[0]):
+        return EvalFindings(error.findings, [], [])
+    found = EvalFindings([], [], [])
+    rubrics: dict[str, Rubric] = {}
+    for path, check, required in sorted(set(_expected_files(repo_dir, config)), key=_rubrics_first):
         if not (repo_dir / path).exists():
             if required:
-                errors.append(Finding(path, 0, "the file is missing"))
+                found.errors.append(Finding(path, 0, "the file is missing"))
             continue
         try:
             text = read_text(repo_dir / path, path)
-            check(text, path)
-            if check is parse_tail:
-                warnings.extend(undecided(text, path))
+            record = check(text, path)
         except InvalidFile as error:
-            errors.extend(error.findings)
-    return errors, warnings
+            found.errors.extend(error.findings)
+            continue
+        if isinstance(record, Rubric):
+            rubrics[path] = record
+        elif isinstance(record, TailFile):
+            found.undecided.extend(undecided(text, path))
+            found.outdated.extend(_outdated(text, path, record, rubrics))
+    found.errors.sort(key=lambda finding: (finding.file, finding.line))
+    return found
 
 
 def write_schemas(eval_dir: Path) -> list[Path]:
@@ -243,6 +257,27 @@ def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str,
                 yield path, parse_cases, number == 0
         for file in (repo_dir / agent.eval_dir).glob("**/tail/**/*.yaml"):
             yield file.relative_to(repo_dir).as_posix(), parse_tail, False
+
+
+def _rubrics_first(entry: tuple[str, Callable[[str, str], object], bool]) -> tuple[bool, str]:
+    return entry[1] is not parse_rubric, entry[0]
+
+
+def _outdated(text: str, path: str, tail: TailFile, rubrics: Mapping[str, Rubric]) -> list[Finding]:
+    """A file still under review whose thresholds or criteria are no longer those of its rubric."""
+    rubric_path = f"{path.partition('/tail/')[0]}/rubric.yaml"
+    rubric = rubrics.get(rubric_path)
+    if rubric is None or all(case.status != "proposed" for case in tail.cases):
+        return []
+    made_with = (tail.rubric.sha, tail.rubric.rubric_min_score, tail.rubric.ragas_faithfulness)
+    now = (rubric.sha, rubric.rubric_min_score, rubric.ragas_faithfulness)
+    if made_with == now:
+        return []
+    message = (
+        f"mined under rubric {made_with[0]} (score < {made_with[1]}, faithfulness < {made_with[2]}), but {rubric_path} "
+        f"is now {now[0]} (score < {now[1]}, faithfulness < {now[2]}); mine the week again"
+    )
+    return [parse(text, path).finding(("rubric",), message)]
 
 
 def _with_unique_ids(

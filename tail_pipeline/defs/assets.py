@@ -75,6 +75,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
             store = checkout.trace_store(agent)
             collector = SpanCollector(store, cell.window, _filter(agent, cell), checkout.redactor())
+            store.check()
             context.log.info(f"reading {store.name} from {cell.window.start} to {cell.window.end}")
             frame, duplicates = last_versions(spool.write(_logged(context, collector.frames())))
             collector.require_readable(agent.max_bad_span_share)

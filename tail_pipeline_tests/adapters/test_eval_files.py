@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.adapters.eval_files import (
+    EvalFindings,
     check_eval_files,
     load_agents,
     load_configuration,
@@ -359,7 +360,7 @@ def test_the_line_of_a_broken_agent_is_its_own(work_tree: Path):
 
 
 def test_a_valid_work_tree_has_no_errors(work_tree: Path):
-    assert check_eval_files(work_tree) == ([], [])
+    assert check_eval_files(work_tree) == EvalFindings([], [], [])
 
 
 def test_errors_of_several_files_are_found_together(work_tree: Path):
@@ -367,7 +368,7 @@ def test_errors_of_several_files_are_found_together(work_tree: Path):
     put(work_tree, "eval/cases.yaml", f"cases:\n{CASE}\n{CASE}\n")
     put(work_tree, PATH, edited("status: proposed", "status: rejected"))
     put(work_tree, "eval/tail/2026-W18.yaml", "cases:\n\t- x\n")
-    errors, _ = check_eval_files(work_tree)
+    errors = check_eval_files(work_tree).errors
     assert [(error.file, error.case) for error in errors] == [
         ("eval/cases.yaml", "poc-1"),
         ("eval/rubric.yaml", None),
@@ -378,26 +379,35 @@ def test_errors_of_several_files_are_found_together(work_tree: Path):
 
 def test_undecided_cases_are_no_errors(work_tree: Path):
     put(work_tree, PATH, tail_text("2026-W17", [case(ONE)]))
-    errors, warnings = check_eval_files(work_tree)
-    assert (errors, [warning.case for warning in warnings]) == ([], [ONE])
+    found = check_eval_files(work_tree)
+    assert (found.errors, [finding.case for finding in found.undecided]) == ([], [ONE])
+
+
+def test_a_file_under_review_that_was_mined_under_another_rubric_says_so(work_tree: Path):
+    put(work_tree, PATH, tail_text("2026-W17", [case(ONE)]))
+    put(work_tree, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001", status="promoted")]))
+    put(work_tree, "eval/rubric.yaml", "rubric_min_score: 0.9\nragas_faithfulness: 0.78\n")
+    assert [(finding.file, "score < 0.9" in finding.message) for finding in check_eval_files(work_tree).outdated] == [
+        (PATH, True)
+    ]
 
 
 def test_the_tail_files_of_segments_are_checked(work_tree: Path):
     put(work_tree, "eval/tail/acme/2026-W17.yaml", "nonsense\n")
-    assert [error.file for error in check_eval_files(work_tree)[0]] == ["eval/tail/acme/2026-W17.yaml"]
+    assert [error.file for error in check_eval_files(work_tree).errors] == ["eval/tail/acme/2026-W17.yaml"]
 
 
 def test_missing_files_are_found(work_tree: Path):
     (work_tree / "eval/rubric.yaml").unlink()
     (work_tree / "eval/cases.yaml").unlink()
-    assert [(error.file, error.message) for error in check_eval_files(work_tree)[0]] == [
+    assert [(error.file, error.message) for error in check_eval_files(work_tree).errors] == [
         ("eval/cases.yaml", "the file is missing"),
         ("eval/rubric.yaml", "the file is missing"),
     ]
 
 
 def test_the_shipped_example_is_valid(checkout: Path):
-    assert check_eval_files(checkout)[0] == []
+    assert check_eval_files(checkout).errors == []
 
 
 def test_schemas_are_written_the_same_way_twice(tmp_path: Path):

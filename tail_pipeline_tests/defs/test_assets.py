@@ -338,7 +338,7 @@ def test_segments_spelt_otherwise_in_the_traces_are_mapped(checkout: Path) -> No
 
 def test_a_daily_agent_extends_one_file_a_week(checkout: Path) -> None:
     configure(checkout)
-    _daily(checkout)
+    _mined(checkout, "daily")
     monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
     tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
     tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
@@ -361,7 +361,7 @@ def test_a_daily_agent_extends_one_file_a_week(checkout: Path) -> None:
 
 def test_days_after_a_merge_go_to_a_follow_up_branch(checkout: Path) -> None:
     configure(checkout)
-    _daily(checkout)
+    _mined(checkout, "daily")
     monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
     tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
     tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
@@ -374,6 +374,27 @@ def test_days_after_a_merge_go_to_a_follow_up_branch(checkout: Path) -> None:
     file = tail_of(checkout, f"{BRANCH}.2")
     assert [case.id for case in file.cases] == ["tail-2026W17-001", "tail-2026W17-002", "tail-2026W17-003"]
     assert len(tail_of(checkout, BRANCH).cases) == 2
+
+
+def test_a_monthly_agent_reads_the_calendar_month_and_compares_months(checkout: Path) -> None:
+    configure(checkout)
+    _mined(checkout, "monthly")
+    april = week()
+    march = [
+        {**row, "span_id": f"march-{n}", "start_time": row["start_time"].replace(month=3)}
+        for n, row in enumerate(week())
+    ]
+    write_spans(checkout, march + april)
+    with pipeline(checkout) as mining:
+        for first_of_month in ("2026-W14-3", "2026-W18-5"):
+            assert mining.mine(first_of_month).success
+
+        assert mining.metadata("spans", "2026-W18-5")["window_start"] == "2026-04-01 00:00 UTC"
+        assert (
+            mining.metadata("tail_yaml", "2026-W18-5")["verdict_reason"]
+            == "2 and 0 new clusters: under 3 two weeks in a row"
+        )
+    assert tail_of(checkout, "tail-miner/2026-W18", "eval/tail/2026-W18.yaml").counts.spans == 25
 
 
 def test_every_asset_says_what_its_run_did(mining: Pipeline) -> None:
@@ -435,9 +456,10 @@ def test_a_frame_is_replaced_whole_or_not_at_all(mining: Pipeline) -> None:
 _WORDS = ["refund", "export", "password", "invoice", "shipping", "calendar"]
 
 
-def _daily(checkout: Path) -> None:
+def _mined(checkout: Path, cadence: str) -> None:
     agents = checkout / "eval" / "agents.yaml"
-    agents.write_text(agents.read_text(encoding="utf-8").replace("cadence: weekly", "cadence: daily"), encoding="utf-8")
+    shipped = agents.read_text(encoding="utf-8")
+    agents.write_text(shipped.replace("cadence: weekly", f"cadence: {cadence}"), encoding="utf-8")
 
 
 def _escalate(mining: Pipeline, *, page: bool) -> None:
