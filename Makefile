@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 STAMP := $(VENV)/.installed
+UI_REPO = $(abspath $(or $(TAIL_PIPELINE_REPO),$(DEMO)))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test check format bench clean
@@ -23,9 +24,9 @@ demo: install ## mine eight simulated weeks into a scratch repository in .demo
 
 dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for another checkout)
 	@test -n "$(TAIL_PIPELINE_REPO)" -o -d $(DEMO) || $(MAKE) demo
-	TAIL_PIPELINE_REPO=$${TAIL_PIPELINE_REPO:-$(CURDIR)/$(DEMO)} && \
-	mkdir -p $$TAIL_PIPELINE_REPO/.tail/dagster && \
-	TAIL_PIPELINE_REPO=$$TAIL_PIPELINE_REPO DAGSTER_HOME=$${DAGSTER_HOME:-$$TAIL_PIPELINE_REPO/.tail/dagster} \
+	@test -f "$(UI_REPO)/eval/agents.yaml" || { echo "no eval/agents.yaml in $(UI_REPO)"; exit 2; }
+	mkdir -p $(UI_REPO)/.tail/dagster
+	TAIL_PIPELINE_REPO=$(UI_REPO) DAGSTER_HOME=$${DAGSTER_HOME:-$(UI_REPO)/.tail/dagster} \
 	$(BIN)/dagster dev --workspace workspace.yaml
 
 test: install ## run the tests

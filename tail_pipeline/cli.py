@@ -55,8 +55,8 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @_common
 @click.option("--agent", help="One agent; default: all of them.")
 @click.option("--segment", help="One segment; default: all of the agent's.")
-@click.option("--week", help="ISO week to mine, like 2026-W17; a daily agent's closed days of it.")
-@click.option("--day", help="One mining day, like 2026-W17-3.")
+@click.option("--week", help="ISO week in which to mine, like 2026-W17: reads the seven days before its Monday.")
+@click.option("--day", help="One mining day, like 2026-W17-3: reads the period before it.")
 def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week: str | None, day: str | None) -> None:
     """Mine one week through Dagster; without --week or --day, the newest closed mining day."""
     if week and day:
@@ -167,7 +167,12 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
 
 
 @main.command()
-@click.option("--repo", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
+@click.option(
+    "--repo",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(),
+    help="Checkout to write into.",
+)
 def schemas(repo: Path) -> None:
     """Write the JSON schemas that let editors check the files under eval/ while people type."""
     from tail_pipeline.adapters.eval_files import load_agents, write_schemas
@@ -181,7 +186,12 @@ def schemas(repo: Path) -> None:
 @click.option(
     "--to", "target", type=click.Path(path_type=Path), default=Path(".demo"), help="Scratch repository to make."
 )
-@click.option("--example", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path("eval"))
+@click.option(
+    "--example",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("eval"),
+    help="Eval directory to copy.",
+)
 def demo(target: Path, example: Path) -> None:
     """Make a scratch repository with simulated traffic and mine its weeks."""
     from tail_pipeline.demo.scratch import create_scratch_repository
@@ -190,7 +200,7 @@ def demo(target: Path, example: Path) -> None:
     target = target.resolve()
     create_scratch_repository(example, target)
     weeks = example_weeks()
-    click.echo(f"Simulated traffic of {weeks[0]} to {weeks[-1]} in {target}", err=True)
+    click.echo(f"Simulated traffic, mined in {weeks[0]} to {weeks[-1]}, in {target}", err=True)
     cells: list[Cell] = [
         (one, day, name)
         for week in weeks
@@ -203,7 +213,7 @@ def demo(target: Path, example: Path) -> None:
         f"\nThe traffic is simulated. Where to look:\n"
         f"  pull requests  {target}/.tail/pull_requests/\n"
         f"  a tail file    git -C {target} show tail-miner/{weeks[-1]}:eval/tail/{weeks[-1]}.yaml\n"
-        f"  the verdict    tail-pipeline escalate --repo {target} --week {weeks[-1]}\n"
+        f"  the verdict    {sys.argv[0]} escalate --repo {target} --week {weeks[-1]}\n"
         f"  Dagster's UI   make dev"
     )
 
@@ -260,7 +270,9 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
     from tail_pipeline.defs.runs import mine_cells
 
     if not cells:
-        raise PermanentError("nothing to mine: no mining day of these agents is over in that range")
+        raise PermanentError(
+            f"nothing to mine: no mining day of these agents has come in that range (today is {_today():%G-W%V-%u})"
+        )
     rows, errors = [], []
     for mined in mine_cells(repo, cells):
         row: dict[str, Any] = {
@@ -268,10 +280,13 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             "segment": mined.segment,
             "day": mined.day.key,
             "error": mined.error,
+            "warnings": list(mined.warnings),
         }
         if mined.proposal and mined.pull_request:
             counts = mined.proposal.file.counts
+            window = mined.day.window(mined.agent.cadence)
             row |= {
+                "reads": f"{window.start:%m-%d} to {window.end - timedelta(days=1):%m-%d}",
                 "spans": counts.spans,
                 "failing": counts.failing,
                 "clusters": counts.clusters,
@@ -293,6 +308,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             "agent",
             "segment",
             "day",
+            "reads",
             "spans",
             "failing",
             "clusters",
@@ -303,6 +319,9 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             "number",
         ]
         _print_table(rows, columns)
+    for row in rows:
+        for warning in row["warnings"]:
+            click.echo(f"warning: {_named(row)}: {warning}", err=True)
     for error in errors:
         click.echo(f"error: {error}", err=True)
     if errors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -126,7 +126,7 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
     cases: dict[str, EarlierCase] = {}
     tails: dict[IsoWeek, TailFile] = {}
     stored = repository.tail_files(agent.tail_dir_of(segment))
-    for file in sorted(stored, key=lambda one: (one.path, one.branch is None)):
+    for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
         try:
             tail = parse_tail(file.text, _place(file))
         except InvalidFile as error:
@@ -134,15 +134,20 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
             continue
         # The base branch comes last and decides; a daily agent's follow-up branch may know more days of the week.
         known = tails.get(tail.week)
+        if file.abandoned and known is not None:
+            continue
         if known is None or len(tail.runs or []) >= len(known.runs or []):
             tails[tail.week] = tail
-        cases |= {case.id: case for case in _earlier_cases(tail, before)}
+        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=file.abandoned)}
     for path in _cases_paths(agent, segment):
         text = repository.read(path)
         if text is None:
             continue
         try:
-            cases |= {case.id: case for case in _known_cases(parse_cases(text, path), before)}
+            for case in _known_cases(parse_cases(text, path), before):
+                # A promoted case keeps the members its tail file knows.
+                mined = cases.get(case.id)
+                cases[case.id] = replace(mined, status=EarlierStatus.KNOWN) if mined else case
         except InvalidFile as error:
             findings.extend(error.findings)
     if findings:
@@ -156,6 +161,10 @@ def parse_versions(branch: TailBranch, path: str) -> list[TailFile]:
 
     States in between that a reviewer left broken for a while are passed over.
     """
+    if branch.versions and not branch.versions[-1].text:
+        raise PermanentError(
+            f"{path} was deleted on {branch.name}; restore it there, or delete the branch to close the week unmerged"
+        )
     files = []
     for version in branch.versions[:-1]:
         try:
@@ -360,7 +369,7 @@ def numbers_of(tail: TailFile) -> WeekNumbers:
     )
 
 
-def _earlier_cases(tail: TailFile, before: MiningDay) -> Iterator[EarlierCase]:
+def _earlier_cases(tail: TailFile, before: MiningDay, *, abandoned: bool) -> Iterator[EarlierCase]:
     status = {"promoted": EarlierStatus.KNOWN, "rejected": EarlierStatus.REJECTED, "proposed": EarlierStatus.UNDECIDED}
     for case in tail.cases:
         mined = MiningDay.parse(case.run) if case.run else MiningDay(tail.week.monday)
@@ -368,10 +377,11 @@ def _earlier_cases(tail: TailFile, before: MiningDay) -> Iterator[EarlierCase]:
             continue
         yield EarlierCase(
             id=case.id,
-            status=status[case.status],
+            status=EarlierStatus.ABANDONED if abandoned else status[case.status],
             texts=(case.input, *case.cluster.paraphrases),
             span_ids=frozenset(case.cluster.span_ids),
             weight=case.cluster.weight,
+            cost_weight=case.cost_weight,
             rubric_sha=tail.rubric.sha,
             mined=mined,
             first_seen=case.cluster.first_seen,

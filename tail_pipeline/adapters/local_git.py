@@ -10,7 +10,8 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tail_pipeline.domain.errors import PermanentError, TransientError
@@ -32,6 +33,8 @@ STATE_DIR = ".tail"
 TRAILER = "Tail-Miner"
 _AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 _TIMEOUT_S = 60
+_KEPT = "refs/published/"
+"""What we last published on each branch, out of the reach of amending, squashing and deleting."""
 _GIT_ELSEWHERE = frozenset(
     f"GIT_{name}"
     for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "COMMON_DIR", "NAMESPACE", "PREFIX")
@@ -55,28 +58,43 @@ class LocalGitRepository:
     def tail_files(self, tail_dir: str) -> list[StoredFile]:
         base = self._base()
         found = [StoredFile(path, self._blob(sha, path), None) for path, sha in self._yaml_in(base, tail_dir)]
-        pattern = f"refs/heads/{branch_of(f'{tail_dir}/*.yaml')}"
-        branches = self._git("for-each-ref", "--format=%(refname:short)", f"--no-merged={base}", pattern).split()
         on_base = {(file.path, file.text) for file in found}
-        for branch in branches:
-            fork = self._merge_base(base, branch)
-            before = dict(self._yaml_in(fork, tail_dir)) if fork else {}
-            for path, sha in self._yaml_in(branch, tail_dir):
-                if before.get(path) != sha and (path, text := self._blob(sha, path)) not in on_base:
-                    found.append(StoredFile(path, text, branch))
+        week_branches = branch_of(f"{tail_dir}/*.yaml")
+        branches = self._refs(f"refs/heads/{week_branches}")
+        for name, commit in branches.items():
+            if not self._is_ancestor(commit, base):
+                found += [
+                    file for file in self._own_files(name, commit, tail_dir) if (file.path, file.text) not in on_base
+                ]
+        for name, commit in self._refs(f"{_KEPT}{week_branches}").items():
+            if name not in branches:
+                found += [
+                    replace(file, abandoned=True)
+                    for file in self._own_files(name, commit, tail_dir)
+                    if self.tail_branch(name, file.path).state is BranchState.CLOSED
+                ]
         return found
 
     def tail_branch(self, name: str, path: str) -> TailBranch:
         base = self._base()
-        merged_texts = self._history(base, path)
-        merged = tuple(FileVersion(text, ours=False) for text in merged_texts)
+        merged = [replace(version, merged=True) for version in self._versions([base], path) if version.text]
         head = self._ref(name)
+        if merged and self._file_at(base, path) is None:
+            return TailBranch(name, BranchState.CLOSED, head, tuple(merged))
+        first = branch_of(path)
+        kept = [*self._refs(f"{_KEPT}{first}").values(), *self._refs(f"{_KEPT}{first}.*").values()]
+        own = [head, f"^{base}"] if head else []
+        # What a reviewer amended, squashed or reset away is still what the file once was.
+        lost = self._versions([*kept, f"^{base}", *([f"^{head}"] if head else [])], path) if kept else []
+        versions = (*lost, *merged, *(self._versions(own, path) if own else []))
         if head is None:
-            return TailBranch(name, self._state_without_branch(name, path, merged_texts), None, merged)
-        versions = merged + tuple(self._versions(base, head, path))
-        text = self._file_at(head, path)
-        is_merged = self._is_ancestor(head, base) or text in merged_texts
-        return TailBranch(name, BranchState.MERGED if is_merged else BranchState.OPEN, head, versions)
+            return TailBranch(name, self._state_without_branch(name, path, merged), None, versions if merged else ())
+        if self._is_ancestor(head, base):
+            state = BranchState.MERGED if merged else BranchState.CLOSED
+        else:
+            text = self._file_at(head, path)
+            state = BranchState.MERGED if any(version.text == text for version in merged) else BranchState.OPEN
+        return TailBranch(name, state, head, versions)
 
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
         ref = f"refs/heads/{pull_request.branch}"
@@ -88,7 +106,9 @@ class LocalGitRepository:
             self._refuse_checked_out(pull_request.branch)
             commit = self._commit(pull_request, parent=head)
             try:
-                self._git("update-ref", ref, commit, branch.head or "0" * len(commit))
+                old = branch.head or "0" * len(commit)
+                kept = f"{_KEPT}{pull_request.branch}"
+                self._git("update-ref", "--stdin", stdin=f"update {ref} {commit} {old}\nupdate {kept} {commit}\n")
             except PermanentError as error:
                 if self._ref(pull_request.branch) == branch.head:
                     raise
@@ -122,12 +142,29 @@ class LocalGitRepository:
         return head
 
     def _ref(self, branch: str) -> str | None:
-        found = self._git("for-each-ref", "--format=%(refname) %(objectname)", f"refs/heads/{branch}")
-        for line in found.splitlines():
-            name, sha = line.split(" ")
-            if name == f"refs/heads/{branch}":
-                return sha
-        return None
+        return self._refs(f"refs/heads/{branch}").get(branch)
+
+    def _refs(self, pattern: str) -> dict[str, str]:
+        """Branch name → commit of the references that match exactly; ``*`` stays within one part of a name."""
+        listing = self._git("for-each-ref", "--format=%(objectname) %(refname)", pattern)
+        found = (line.split(" ", 1) for line in listing.splitlines())
+        named = {name.removeprefix("refs/heads/").removeprefix(_KEPT): commit for commit, name in found}
+        wanted = pattern.removeprefix("refs/heads/").removeprefix(_KEPT)
+        return {
+            name: commit
+            for name, commit in named.items()
+            if fnmatchcase(name, wanted) and name.count("/") == wanted.count("/")
+        }
+
+    def _own_files(self, name: str, commit: str, tail_dir: str) -> list[StoredFile]:
+        """The tail files a branch added or changed since it left the base."""
+        fork = self._merge_base(self._base(), commit)
+        before = dict(self._yaml_in(fork, tail_dir)) if fork else {}
+        return [
+            StoredFile(path, self._blob(sha, path), name)
+            for path, sha in self._yaml_in(commit, tail_dir)
+            if before.get(path) != sha
+        ]
 
     def _yaml_in(self, commit: str, directory: str) -> list[tuple[str, str]]:
         """(path, blob) of the YAML files directly in a directory."""
@@ -149,39 +186,36 @@ class LocalGitRepository:
         except UnicodeDecodeError as error:
             raise PermanentError(f"{path} in {self.repo_dir} is not UTF-8 text; save it as UTF-8") from error
 
-    def _history(self, commit: str, path: str) -> list[str]:
-        """The texts a file had on a branch, oldest first; without the states in which it was missing."""
-        commits = self._git("rev-list", "--reverse", "--topo-order", commit, "--", path).split()
-        texts = [self._file_at(one, path) for one in commits]
-        return [text for text in texts if text is not None]
-
-    def _versions(self, base: str, head: str, path: str) -> list[FileVersion]:
-        """What each commit of the branch made of the file; ours are those whose trailer names these very bytes.
+    def _versions(self, commits: list[str], path: str) -> list[FileVersion]:
+        """What each commit made of the file, oldest first; ours are those whose trailer names these very bytes.
 
         An amended commit keeps the message it had, so the trailer alone would take a reviewer's edit for ours.
         """
         log = self._git(
             "log", "--reverse", "--topo-order", f"--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)",
-            f"{base}..{head}", "--", path,
+            *commits, "--", path,
         )  # fmt: skip
         versions = []
         for line in log.splitlines():
-            commit, _, trailer = line.partition(" ")
+            commit, _, trailers = line.partition(" ")
             text = self._file_at(commit, path) or ""
-            versions.append(FileVersion(text, ours=trailer.strip() == _fingerprint(text)))
+            versions.append(FileVersion(text, ours=trailers.strip() == _fingerprint(text)))
         return versions
 
-    def _state_without_branch(self, name: str, path: str, merged_texts: list[str]) -> BranchState:
-        """A branch that is gone was merged when the base holds its cases, reviewed or not; else somebody deleted it."""
-        if merged_texts and name == branch_of(path):
+    def _state_without_branch(self, name: str, path: str, merged: list[FileVersion]) -> BranchState:
+        """A branch that is gone was merged when the base once held a case that was new on it; else somebody deleted it."""
+        if merged and name == branch_of(path):
             return BranchState.MERGED
-        body = self._body_path(name)
-        if not body.exists():
+        kept = self._refs(f"{_KEPT}{name}").get(name)
+        if kept is None:
             return BranchState.ABSENT
-        cases = next((line for line in body.read_text(encoding="utf-8").splitlines() if line.startswith("cases: ")), "")
-        published = set(cases.removeprefix("cases: ").split())
-        is_merged = bool(merged_texts and published) and published <= case_ids(merged_texts[-1])
-        return BranchState.MERGED if is_merged else BranchState.CLOSED
+        base = self._base()
+        fork = self._merge_base(kept, base)
+        before = case_ids(self._file_at(fork, path) or "") if fork else set()
+        text = self._file_at(kept, path) or ""
+        new = case_ids(text) - before
+        was_merged = kept == fork or any(new & case_ids(version.text) or version.text == text for version in merged)
+        return BranchState.MERGED if was_merged else BranchState.CLOSED
 
     def _is_ancestor(self, commit: str, of: str) -> bool:
         return self._merge_base(commit, of) == commit
@@ -225,7 +259,8 @@ class LocalGitRepository:
         number = max(taken, default=0)
         while True:
             number += 1
-            if write_once(numbers / str(number), branch):
+            place = numbers / str(number)
+            if write_once(place, branch) or place.read_text(encoding="utf-8") == branch:
                 return number
 
     def _body_path(self, branch: str) -> Path:
@@ -307,7 +342,6 @@ def _body_file(number: int, pull_request: PullRequest, base_branch: str) -> str:
         f"base: {base_branch}\n"
         f"labels: {', '.join(pull_request.labels)}\n"
         f"reviewers: {', '.join(pull_request.reviewers)}\n"
-        f"cases: {' '.join(sorted(case_ids(pull_request.text)))}\n"
         "---\n\n"
         f"{pull_request.body}"
     )

@@ -89,7 +89,7 @@ class FileTraceStore:
         for path in self._paths():
             rows = self._parquet(path, keep) if path.suffix == ".parquet" else self._json_lines(path, keep)
             for batch in rows:
-                if batch.frame.height or batch.bad:
+                if batch.frame.height or batch.bad or batch.passed_over:
                     yield batch
 
     def _parquet(self, path: Path, keep: pl.Expr) -> Iterator[SpanBatch]:
@@ -102,6 +102,7 @@ class FileTraceStore:
             numbered = frame.with_row_index("_row")
             for slice_ in numbered.collect_batches(chunk_size=MAX_BATCH_ROWS, maintain_order=True):
                 good = conformed(slice_, shown).with_columns(slice_["_row"]).filter(keep)
+                yield SpanBatch(good.clear().drop("_row"), passed_over=slice_.height - good.height)
                 for part in in_batches(good):
                     places = pl.select(pl.format("{} row {}", pl.lit(shown), part["_row"])).to_series()
                     yield checked(part.drop("_row"), places)
@@ -144,7 +145,7 @@ def _batch(rows: list[tuple[Any, ...]], lines: list[int], bad: list[BadSpan], sh
     frame = frame.with_columns(pl.Series("_line", lines, dtype=pl.Int64)).filter(keep)
     places = pl.select(pl.format("{}:{}", pl.lit(shown), frame["_line"])).to_series()
     batch = checked(frame.drop("_line"), places)
-    return SpanBatch(batch.frame, [*bad, *batch.bad])
+    return SpanBatch(batch.frame, [*bad, *batch.bad], passed_over=len(rows) - frame.height)
 
 
 def _row_type(fields: Mapping[str, str]) -> type[msgspec.Struct]:
@@ -177,7 +178,8 @@ def _json_text(value: Any) -> str | None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        return str(error).replace("`$.", "`").replace(" - at ", " in ")
+        hint = "; write times like 2026-04-13T09:00:00Z" if "timezone" in str(error) else ""
+        return str(error).replace("`$.", "`").replace(" - at ", " in ") + hint
     if isinstance(error, RecursionError):
         return "not valid JSON: nested too deeply"
     return f"not valid JSON in UTF-8: {error}"

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from tail_pipeline.domain.errors import Finding, InvalidFile
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = 60_000_000
 MAX_DEPTH = 50
 
 _PLAIN_TAGS = frozenset(

@@ -22,10 +22,12 @@ from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.collection import SpanCollector
+from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.escalation import compose_escalation
+from tail_pipeline.domain.markdown import inline
 from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.ports import BranchState, Published
-from tail_pipeline.domain.publication import target_branch
+from tail_pipeline.domain.publication import is_published, target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
 from tail_pipeline.domain.scoring import SCORED_COLUMNS
@@ -36,6 +38,7 @@ from tail_pipeline.domain.weeks import Cadence
 from tail_pipeline.domain.weighted_clusters import Cluster, ClusterPolicy, find_weighted_clusters, from_frame, to_frame
 
 UNDECLARED_SEGMENTS = "undeclared_segments"
+_MAX_NAMED_SEGMENTS = 20
 
 
 class EscalationConfig(dg.Config):
@@ -246,7 +249,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "trend": previews.picture(charts.trend_chart(trend), "trend"),
                 "preview": previews.file_preview(text),
             }
-            yield dg.MaterializeResult(value=TailProposal(path, text, file, trend), metadata=metadata)
+            yield dg.MaterializeResult(
+                value=TailProposal(path, branch.name, branch.head, text, file, trend), metadata=metadata
+            )
 
     @chain_asset(
         key=key("tail_pr"),
@@ -268,7 +273,16 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             if branch.state is BranchState.ABSENT and not proposal.file.cases and not agent.open_empty_pr:
                 yield _left_alone(branch.name, "no case this week, and open_empty_pr is off")
                 return
+            if (branch.name, branch.head) != (proposal.branch, proposal.head) and not is_published(
+                proposal.text, branch
+            ):
+                raise PermanentError(
+                    f"{branch.name} has changed since tail_yaml was materialized; materialize tail_yaml again, then tail_pr"
+                )
             text = reviewed_text(proposal.path, proposal.file, proposal.text, branch.versions)
+            if branch.head is None and branch.versions and branch.versions[-1].text == text:
+                yield _left_alone(branch.name, "nothing new since the week was merged")
+                return
             file = parse_tail(text, proposal.path)
             body = render_body(file, proposal.trend, path=proposal.path)
             published = repository.publish(
@@ -343,7 +357,10 @@ def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
 def _undeclared_message(agent: Agent, unknown: dict[str, int], without: int) -> str:
     if not unknown and not without:
         return "every span belongs to a declared segment"
-    parts = [f"{count} spans of {value!r}" for value, count in sorted(unknown.items())]
+    shown = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NAMED_SEGMENTS]
+    parts = [f"{count} spans of '{inline(value, 60)}'" for value, count in shown]
+    if len(unknown) > len(shown):
+        parts.append(f"{len(unknown) - len(shown)} more")
     if without:
         parts.append(f"{without} spans without one")
     assert agent.segments is not None, "only an agent with segments is checked"

@@ -24,4 +24,5 @@ progress_logger = dg.LoggerDefinition(_terminal, description="One line per messa
 def _only_own_messages(record: logging.LogRecord) -> bool:
     meta = getattr(record, "dagster_meta", {})
     record.own = f"{meta.get('step_key')}: {meta.get('orig_message')}"
-    return meta.get("step_key") is not None and meta.get("dagster_event") is None
+    is_ours = meta.get("step_key") is not None and meta.get("dagster_event") is None
+    return is_ours and record.levelno == logging.INFO

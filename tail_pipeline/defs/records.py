@@ -10,9 +10,14 @@ from tail_pipeline.domain.trend import Trend
 
 @dataclass(frozen=True)
 class TailProposal:
-    """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends."""
+    """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends.
+
+    ``branch`` and ``head`` are where the week's file stood when it was written.
+    """
 
     path: str
+    branch: str
+    head: str | None
     text: str
     file: TailFile
     trend: Trend

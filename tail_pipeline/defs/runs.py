@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+from filelock import FileLock
 
 from tail_pipeline.adapters.local_git import state_dir, write_atomically
 from tail_pipeline.defs.automation import mining_job_name
@@ -19,6 +20,7 @@ from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.weeks import MiningDay
 
 _HOME_ENV = "DAGSTER_HOME"
+_RETRY_WAIT_S = 2
 _LOCAL_INSTANCE = """\
 # A local run history in SQLite; a deployment sets DAGSTER_HOME to one of its own.
 concurrency: {pools: {granularity: run, default_limit: 1}}
@@ -37,11 +39,12 @@ class MinedCell:
     proposal: TailProposal | None
     pull_request: PullRequestRecord | None
     error: str | None
+    warnings: tuple[str, ...] = ()
 
 
 def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | None]]) -> Iterator[MinedCell]:
     """Run the mining job of each cell in order; a failed cell does not stop the others."""
-    definitions = build_definitions(repo_dir)
+    definitions = build_definitions(repo_dir, retry_wait_s=_RETRY_WAIT_S)
     with dagster_instance(repo_dir) as instance:
         for agent, day, segment in cells:
             result = definitions.resolve_job_def(mining_job_name(agent)).execute_in_process(
@@ -61,6 +64,7 @@ def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | Non
                 result.output_for_node(f"{prefix}__tail_yaml"),
                 result.output_for_node(f"{prefix}__tail_pr"),
                 None,
+                _warnings(result, prefix),
             )
 
 
@@ -72,7 +76,26 @@ def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:
     home.mkdir(exist_ok=True)
     if not (home / "dagster.yaml").exists():
         write_atomically(home / "dagster.yaml", _LOCAL_INSTANCE)
-    return dg.DagsterInstance.from_config(str(home))
+    # Two first runs at once would both create the tables.
+    with FileLock(home / ".lock"):
+        return dg.DagsterInstance.from_config(str(home))
+
+
+def _warnings(result: dg.ExecuteInProcessResult, prefix: str) -> tuple[str, ...]:
+    """What succeeded all the same and a person should know: rows that could not be used, checks that failed."""
+    warnings = [
+        f"{check.check_name}: {check.description}" for check in result.get_asset_check_evaluations() if not check.passed
+    ]
+    spans = result.asset_materializations_for_node(f"{prefix}__spans")[0]
+    if bad := spans.metadata["bad_spans"].value:
+        warnings.append(f"{bad} rows of the trace store could not be used; the metadata of {prefix}/spans names them")
+    return tuple(warnings)
+
+
+def _without_class(message: str) -> str:
+    """Our own errors say everything themselves."""
+    ours = message.strip().startswith("tail_pipeline.domain.errors.")
+    return message.strip().partition(": ")[2] if ours else message.strip()
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:
@@ -82,5 +105,5 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
             if failure.user_failure_data and failure.user_failure_data.description:
                 return failure.user_failure_data.description
             cause = failure.error.cause or failure.error if failure.error else None
-            return cause.message.strip() if cause else "the step failed without a message"
+            return _without_class(cause.message) if cause else "the step failed without a message"
     return "the run failed before its first step"

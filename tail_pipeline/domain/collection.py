@@ -21,6 +21,7 @@ class Collected:
     """What was met while collecting; the bad spans beyond the first ``MAX_NAMED`` are only counted."""
 
     spans: int = 0
+    passed_over: int = 0
     late_feedback: int = 0
     bad: int = 0
     named: list[BadSpan] = field(default_factory=list)
@@ -33,7 +34,12 @@ class Collected:
 
     @property
     def bad_share(self) -> float:
-        return self.bad / (self.bad + self.spans) if self.bad else 0.0
+        return self.bad / self.read if self.bad else 0.0
+
+    @property
+    def read(self) -> int:
+        """Rows met, ours or not, bad or not."""
+        return self.bad + self.spans + self.passed_over
 
 
 class SpanCollector:
@@ -51,6 +57,7 @@ class SpanCollector:
         for batch in self._store.iter_spans(self._window, self._segment):
             frame = self._taken(batch)
             self.collected.spans += frame.height
+            self.collected.passed_over += batch.passed_over
             yield self._redactor.redact(frame)
         complained = self._complained_about()
         for batch in self._store.fetch_units(sorted({trace_id for trace_id, _ in complained}), self._segment):
@@ -71,7 +78,7 @@ class SpanCollector:
         if found.bad_share > max_bad_share:
             rows = "\n".join(f"  {span}" for span in found.named)
             raise PermanentError(
-                f"trace store {self._store.name}: {found.bad} of {found.bad + found.spans} rows cannot be used "
+                f"trace store {self._store.name}: {found.bad} of {found.read} rows cannot be used "
                 f"({found.bad_share:.1%}, allowed {max_bad_share:.1%}); fix the export or raise max_bad_span_share. "
                 f"The first {len(found.named)}:\n{rows}"
             )

@@ -60,6 +60,7 @@ class EarlierCase:
     texts: tuple[str, ...]
     span_ids: frozenset[str] = frozenset()
     weight: int = 0
+    cost_weight: int = 1
     rubric_sha: str | None = None
     mined: MiningDay | None = None
     first_seen: str | None = None
@@ -97,7 +98,9 @@ class HistoryIndex:
         return [canonical(text) for case in cases for text in case.texts]
 
     def match(self, cluster: Vectors, texts: Sequence[str], span_ids: Sequence[str]) -> EarlierCase | None:
-        """The earlier case with the same intent: one that shares members first, then a known one, then the most recent.
+        """The earlier case with the same intent: settled ones before those turned down, shared members, the most recent.
+
+        Settled is what is known or under review.
 
         A case shares members when it holds a span or, to the letter of the canonical form, a text of the cluster.
         """
@@ -107,11 +110,16 @@ class HistoryIndex:
         similarity = self._centroid_similarity(cluster)
         candidates = []
         for number, case in enumerate(self._cases):
-            shares_members = bool(self._forms[number] & own_texts or case.span_ids & own_spans)
+            # Span ids are unique inside a trace only, so a shared one counts when the texts are not strangers.
+            same_span = bool(case.span_ids & own_spans) and similarity[number] >= self._threshold / 2
+            shares_members = bool(self._forms[number] & own_texts) or same_span
             if shares_members or similarity[number] >= self._threshold:
                 known = case.status is EarlierStatus.KNOWN
                 day = case.mined.key if case.mined else ""
-                candidates.append((shares_members, known, day, round(float(similarity[number]), 4), case.id, case))
+                settled = case.status in (EarlierStatus.KNOWN, EarlierStatus.UNDECIDED)
+                candidates.append(
+                    (settled, shares_members, known, day, round(float(similarity[number]), 4), case.id, case)
+                )
         return max(candidates, key=lambda candidate: candidate[:-1])[-1] if candidates else None
 
     def _centroid_similarity(self, cluster: Vectors) -> NDArray[np.float64]:
@@ -127,8 +135,8 @@ class HistoryIndex:
         return float(np.sqrt(max(float(rows.cosines(rows).mean()), 0.0)))
 
 
-def judge_novelty(earlier: EarlierCase | None, *, weight: int, rubric_sha: str) -> Verdict:
-    """Propose what is new, what nobody got to decide, and what was rejected but has grown or meets another rubric."""
+def judge_novelty(earlier: EarlierCase | None, *, weight: int, cost_weight: int, rubric_sha: str) -> Verdict:
+    """Propose what is new, what nobody got to decide, and what was rejected but grew, costs more or meets another rubric."""
     if earlier is None:
         return Verdict(Outcome.PROPOSED, Novelty.NEW)
     match earlier.status:
@@ -140,6 +148,6 @@ def judge_novelty(earlier: EarlierCase | None, *, weight: int, rubric_sha: str) 
             return Verdict(Outcome.PROPOSED, Novelty.RETURNING, earlier.id, earlier.first_seen)
         case EarlierStatus.REJECTED:
             grown = weight >= REVIVAL_FACTOR * max(earlier.weight, 1)
-            if grown or earlier.rubric_sha != rubric_sha:
+            if grown or cost_weight > earlier.cost_weight or earlier.rubric_sha != rubric_sha:
                 return Verdict(Outcome.PROPOSED, Novelty.REVIVED, earlier.id, earlier.first_seen)
             return Verdict(Outcome.REJECTED_BEFORE, None, earlier.id, earlier.first_seen)

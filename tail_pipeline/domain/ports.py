@@ -81,11 +81,15 @@ class TailBranch:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of the repository and where it was found: on the base branch (None) or on an unmerged tail branch."""
+    """A file of the repository and where it was found: on the base branch (None) or on an unmerged tail branch.
+
+    ``abandoned`` when that branch was deleted before anybody merged it.
+    """
 
     path: str
     text: str
     branch: str | None
+    abandoned: bool = False
 
 
 class Published(StrEnum):
@@ -121,7 +125,7 @@ class Repository(Protocol):
         ...
 
     def tail_files(self, tail_dir: str) -> list[StoredFile]:
-        """The YAML files directly in a directory, on the base branch and on unmerged tail branches."""
+        """The YAML files directly in a directory: on the base branch, on unmerged and on abandoned tail branches."""
         ...
 
     def tail_branch(self, name: str, path: str) -> TailBranch:

@@ -19,3 +19,8 @@ def target_branch(repository: Repository, path: str, cadence: Cadence) -> TailBr
         if branch.state is not BranchState.MERGED or cadence is not Cadence.DAILY:
             return branch
     raise AssertionError("unreachable: a branch name that was never used is absent")
+
+
+def is_published(text: str, branch: TailBranch) -> bool:
+    """Whether this very proposal already went to the branch, as it is or under a reviewer's later edits."""
+    return any(version.ours and version.text == text for version in branch.versions)

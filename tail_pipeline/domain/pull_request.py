@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tail_pipeline.domain.markdown import inline
-from tail_pipeline.domain.tail_file import TailCase, TailFile
+from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
 from tail_pipeline.domain.weeks import IsoWeek
 
@@ -15,7 +15,10 @@ BRANCH_PREFIX = "tail-miner/"
 MAX_BODY_CHARS = 60_000
 _MAX_LISTED = 50
 _MAX_SECTION_CHARS = 10_000
+_MAX_EXCERPT_CHARS = 700
+_CASES_PLACE = "\x00cases\x00"
 
+_COSTLY = " ⚠"
 _WHY = {
     "over_cap": "over the cap",
     "known": "known: already in cases.yaml, failing again",
@@ -55,15 +58,20 @@ def render_body(file: TailFile, trend: Trend, *, path: str) -> str:
     fixed = [
         _scorecard(file),
         _summary(file),
-        "{cases}",
+        _CASES_PLACE,
         _trend(trend),
         _left_out(file),
         _complaints(file),
-        _how_to_review(path),
+        _how_to_review(path)
+        if file.cases
+        else "## How to review\n\nNothing to decide. Merge it, so that the trend knows the week.",
     ]
     around = "\n\n".join(part for part in fixed if part)
     room = MAX_BODY_CHARS - len(around)
-    return around.replace("{cases}", _cases_table(file.cases, path, room), 1) + "\n"
+    table = _cases_table(file.cases, path, room)
+    cases = "\n\n".join([table, *_details(file.cases, room - len(table))])
+    before, after = around.split(_CASES_PLACE, 1)
+    return f"{before}{cases}{after}".replace("\n\n\n\n", "\n\n") + "\n"
 
 
 def trend_chart(trend: Trend) -> str:
@@ -97,7 +105,8 @@ def _scorecard(file: TailFile) -> str:
 def _why_no_case(file: TailFile) -> str:
     if file.counts.spans == 0:
         return (
-            "The trace store holds no spans for this window. If there was traffic, check the store and its `columns:`."
+            "The trace store holds no spans for this window. If there was traffic, check the store and its `columns:`, "
+            "and that agent and segment are spelt as in the traces."
         )
     if file.counts.failing == 0:
         return f"None of the {file.counts.spans} spans would fail the rubric on main."
@@ -144,7 +153,7 @@ def _cases_table(cases: Sequence[TailCase], path: str, room: int) -> str:
 
 def _case_row(case: TailCase) -> str:
     triggers = ", ".join(f"{name} {count}" for name, count in case.cluster.triggers.items() if count)
-    costly = " ⚠" if case.cost_weight > 1 else ""
+    costly = _COSTLY if case.cost_weight > 1 else ""
     labels = f" ({inline(', '.join(case.labels), 60)})" if case.labels else ""
     cells = [
         f"`{case.id}`",
@@ -157,6 +166,28 @@ def _case_row(case: TailCase) -> str:
         "not run",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _details(cases: Sequence[TailCase], room: int) -> list[str]:
+    """Per case, folded: what was asked, answered and proposed; as many whole cases as there is room for."""
+    blocks: list[str] = []
+    for case in cases:
+        texts = [
+            ("Input", case.input),
+            ("The agent answered", case.cluster.observed_output),
+            ("Expected", case.expected),
+        ]
+        parts = [f"{name}:\n\n{fenced(_excerpt(text))}" for name, text in texts if text]
+        block = f"<details><summary><code>{case.id}</code></summary>\n\n" + "\n\n".join(parts) + "\n\n</details>"
+        room -= len(block) + 2
+        if room < 0:
+            break
+        blocks.append(block)
+    return blocks
+
+
+def _excerpt(text: str) -> str:
+    return text if len(text) <= _MAX_EXCERPT_CHARS else f"{text[:_MAX_EXCERPT_CHARS]}\n[the rest is in the file]"
 
 
 def _trend(trend: Trend) -> str:
@@ -173,10 +204,17 @@ def _left_out(file: TailFile) -> str:
     if not file.not_proposed:
         return ""
     rows = [
-        f"| {inline(row.title, 120)} | {row.weight} | {row.size} | {_WHY[row.why]}{f' (`{row.case}`)' if row.case else ''} |"
+        f"| {inline(row.title, 120)}{_COSTLY if row.cost_weight > 1 else ''} | {row.weight} | {row.size} "
+        f"| {_why_left_out(row)} |"
         for row in file.not_proposed
     ]
     return _bounded("## Not proposed\n\n| cluster | weight | spans | why |\n|---|---|---|---|", rows, "\n\n")
+
+
+def _why_left_out(row: NotProposed) -> str:
+    if row.why == "known" and row.case and CASE_ID.fullmatch(row.case):
+        return f"promoted before, failing again (`{row.case}`)"
+    return f"{_WHY[row.why]}{f' (`{row.case}`)' if row.case else ''}"
 
 
 def _complaints(file: TailFile) -> str:

@@ -14,52 +14,48 @@ from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.tail_file import CASE_ID, TailCase, TailFile, render_cases
 
 _CASES_KEY = re.compile(r"^cases:[ \t]*(\[\])?[ \t]*(#[^\r\n]*)?\r?$", re.MULTILINE)
-_TOP_LEVEL_KEY = re.compile(r"^[A-Za-z_\"'][^\n]*:", re.MULTILINE)
+_TOP_LEVEL_KEY = re.compile(r"^[\"']?([A-Za-z_]\w*)[\"']?:", re.MULTILINE)
+_CASES = "cases"
 _ITEM = re.compile(r"^([ ]*)-(?:[ ]|\r?$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class FileVersion:
-    """One state the file had on its branch; ``ours`` when the pipeline wrote it."""
+    """One state the file had; ``ours`` when the pipeline wrote these bytes, ``merged`` when the base branch has it."""
 
     text: str
     ours: bool
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """A tail file cut before ``cases:`` and before the key after it."""
-
-    header: str
-    cases: str
-    rest: str
+    merged: bool = False
 
 
 def reviewed_text(path: str, proposal: TailFile, proposal_text: str, versions: Sequence[FileVersion]) -> str:
-    """The text to commit: the proposal, or what the branch holds with only new cases appended once somebody edited it.
+    """The text to commit: the proposal, or what is there with only new cases appended once somebody edited or merged it.
 
-    ``versions`` are oldest first. Parts before and after the cases follow the proposal as long as nobody else
-    touched them. Raises PermanentError when there are new cases and the edited file no longer has a list of cases.
+    ``versions`` are oldest first. Every other top-level entry follows the proposal as long as nobody else
+    changed it. Raises PermanentError when there are new cases and the edited file no longer has a list of cases.
     """
-    if all(version.ours for version in versions):
+    if all(version.ours and not version.merged for version in versions):
         return proposal_text
     ever = {case_id for version in versions for case_id in case_ids(version.text)}
     new = [case for case in proposal.cases if case.id not in ever]
-    current = versions[-1].text
-    parts, ours = _split(current), _split(proposal_text)
-    if parts is None:
+    current, ours = _entries(versions[-1].text), _entries(proposal_text)
+    if _CASES not in current:
         if new:
             raise PermanentError(
                 f"{path}: a reviewer's edit removed the line 'cases:', so {len(new)} new cases cannot be appended; "
                 "restore the line on the branch and run again"
             )
-        return current
-    assert ours is not None, "a rendered tail file has a list of cases"
-    return (
-        (parts.header if _touched(versions, "header") else ours.header)
-        + _appended(parts.cases, new)
-        + (parts.rest if _touched(versions, "rest") else ours.rest)
-    )
+        return versions[-1].text
+    touched = _touched(versions)
+    merged: dict[str, str] = {}
+    for key, text in current.items():
+        if key == _CASES:
+            merged |= {added: ours[added] for added in ours if added not in current and added not in touched}
+            merged[key] = _appended(text, new)
+        else:
+            merged[key] = ours[key] if key in ours and key not in touched else text
+    newline = "\r\n" if "\r\n" in current[_CASES] else "\n"
+    return "".join(text.replace("\r\n", "\n").replace("\n", newline) for text in merged.values())
 
 
 def case_ids(text: str) -> set[str]:
@@ -67,36 +63,39 @@ def case_ids(text: str) -> set[str]:
 
     Only an ``id:`` at the place of an item's own keys counts: traces may quote one.
     """
-    parts = _split(text)
-    item = _ITEM.search(parts.cases) if parts else None
-    if parts is None or item is None:
+    section = _entries(text).get(_CASES, "")
+    item = _ITEM.search(section)
+    if item is None:
         return set()
     key = rf"^{item[1]}(?:-[ ]+|[ ]{{2}})id:[ \t]*[\"']?({CASE_ID.pattern})[\"']?[ \t]*(?:#[^\r\n]*)?\r?$"
-    return {match[1] for match in re.finditer(key, parts.cases, re.MULTILINE)}
+    return {match[1] for match in re.finditer(key, section, re.MULTILINE)}
 
 
-def _touched(versions: Sequence[FileVersion], part: str) -> bool:
-    """Whether any commit that is not ours changed this part of the file."""
-    before: FileVersion | None = None
+def _entries(text: str) -> dict[str, str]:
+    """The file cut before each top-level key; what stands before the first is under the empty key."""
+    entries: dict[str, str] = {}
+    starts = [(match[1], match.start()) for match in _TOP_LEVEL_KEY.finditer(text)]
+    ends = [*(start for _, start in starts[1:]), len(text)][: len(starts)]
+    if not starts or starts[0][1] > 0:
+        entries[""] = text[: starts[0][1]] if starts else text
+    for (key, start), end in zip(starts, ends, strict=True):
+        if key == _CASES and not _CASES_KEY.match(text, start):
+            key = "cases, edited beyond recognition"  # noqa: PLW2901 the entry is kept under a name nobody asks for
+        entries[key] = entries.get(key, "") + text[start:end]
+    return entries
+
+
+def _touched(versions: Sequence[FileVersion]) -> set[str]:
+    """The entries that any commit which is not ours added, changed or removed."""
+    touched: set[str] = set()
+    before: dict[str, str] | None = None
     for version in versions:
-        if not version.ours and (before is None or _part(version, part) != _part(before, part)):
-            return True
-        before = version
-    return False
-
-
-def _part(version: FileVersion, part: str) -> str | None:
-    parts = _split(version.text)
-    return getattr(parts, part) if parts else None
-
-
-def _split(text: str) -> _Parts | None:
-    key = _CASES_KEY.search(text)
-    if key is None:
-        return None
-    following = _TOP_LEVEL_KEY.search(text, key.end())
-    end = following.start() if following else len(text)
-    return _Parts(text[: key.start()], text[key.start() : end], text[end:])
+        entries = _entries(version.text)
+        if not version.ours:
+            known = before if before is not None else {}
+            touched |= {key for key in entries.keys() | known.keys() if entries.get(key) != known.get(key)}
+        before = entries
+    return touched
 
 
 def _appended(section: str, new: Sequence[TailCase]) -> str:

@@ -66,10 +66,15 @@ class BadSpan:
 
 @dataclass(frozen=True)
 class SpanBatch:
-    """At most ``MAX_BATCH_ROWS`` good rows in the span schema, and the bad rows met on the way to them."""
+    """At most ``MAX_BATCH_ROWS`` good rows in the span schema, and the bad rows met on the way to them.
+
+    ``passed_over`` counts readable rows of other windows and segments: a bad row cannot be told to be of ours, so its
+    share is taken of all that was read.
+    """
 
     frame: pl.DataFrame
     bad: list[BadSpan] = field(default_factory=list)
+    passed_over: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime
 
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
+from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import CostWeight, Rubric, Share
 from tail_pipeline.domain.selection import is_failing
@@ -24,7 +25,10 @@ from tail_pipeline.domain.yaml_text import Flow, list_items, to_yaml
 
 MAX_TEXT_CHARS = 20_000
 MAX_CONTEXTS = 20
-MAX_CONTEXT_CHARS = 8_000
+MAX_CONTEXT_CHARS = 4_000
+MAX_LABELS = 50
+MAX_NAME_CHARS = 200
+MAX_COMPLAINTS = 200
 MAX_OUTPUT_CHARS = 4_000
 MAX_PARAPHRASE_CHARS = 2_000
 MAX_SPAN_IDS = 100
@@ -116,6 +120,7 @@ class NotProposed(Record):
     size: int
     why: Literal["over_cap", "known", "undecided", "rejected_before"]
     case: str | None = None
+    cost_weight: CostWeight = 1
     run: str | None = None
 
 
@@ -219,6 +224,7 @@ def build_tail_file(
             size=cluster.size,
             why=_WHY[cluster.outcome],
             case=cluster.case_id,
+            cost_weight=cluster.cost_weight,
             run=run,
         )
         for cluster in clusters
@@ -288,14 +294,14 @@ def complaints_of(unclustered: Iterable[Mapping[str, Any]], run: str | None) -> 
     rows = sorted(unclustered, key=lambda row: (row["start_time"], row["trace_id"], row["span_id"]))
     return [
         Complaint(
-            span_id=row["span_id"],
+            span_id=row["span_id"][:MAX_NAME_CHARS],
             input=_cut(row["input"], MAX_PARAPHRASE_CHARS),
             feedback=row["user_feedback"] or "corrected",
             run=run,
         )
         for row in rows
         if "feedback" in row["triggers"]
-    ]
+    ][:MAX_COMPLAINTS]
 
 
 def render(file: TailFile, *, schema_path: str) -> str:
@@ -337,16 +343,21 @@ class _Ids:
         return case_id.startswith(self._prefix) and case_id.removeprefix(self._prefix).isdecimal()
 
     def assign(self, clusters: Sequence[Cluster]) -> list[str]:
-        """The most members in common wins; each earlier id goes to one cluster at most."""
+        """The earlier case with members in common: one with the same text first, then the one with the most members.
+
+        Each earlier id goes to one cluster at most.
+        """
         overlaps = []
         for number, cluster in enumerate(clusters):
             members = {span_id for _, span_id in cluster.members}
+            texts = {canonical(text) for text in (cluster.text, *cluster.paraphrases)}
             for case in self._candidates:
                 shared = len(members & set(case.cluster.span_ids))
+                said = texts & {canonical(text) for text in (case.input, *case.cluster.paraphrases)}
                 if shared:
-                    overlaps.append((-shared, case.id, number))
+                    overlaps.append((not said, -shared, case.id, number))
         taken: dict[int, str] = {}
-        for _, case_id, number in sorted(overlaps):
+        for _, _, case_id, number in sorted(overlaps):
             if number not in taken and case_id not in taken.values():
                 taken[number] = case_id
         ids = []
@@ -367,7 +378,7 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
         context=drafted.context,
         expected=drafted.expected,
         expected_source=drafted.expected_source,
-        labels=list(cluster.labels),
+        labels=[label[:MAX_NAME_CHARS] for label in cluster.labels[:MAX_LABELS]],
         source="tail_miner",
         cost_weight=cluster.cost_weight,
         run=run,
@@ -379,7 +390,7 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
             novelty=cluster.novelty.value if cluster.novelty else "new",
             first_seen=cluster.first_seen or str(week),
             observed_output=drafted.observed_output,
-            span_ids=[span_id for _, span_id in cluster.members[:MAX_SPAN_IDS]],
+            span_ids=[span_id[:MAX_NAME_CHARS] for _, span_id in cluster.members[:MAX_SPAN_IDS]],
             paraphrases=[_cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
         ),
     )

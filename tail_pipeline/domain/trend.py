@@ -74,7 +74,7 @@ def earlier_weeks(week: IsoWeek, cadence: Cadence, count: int) -> list[IsoWeek]:
 
 
 def judge_trend(week: IsoWeek, numbers: Mapping[IsoWeek, WeekNumbers], cadence: Cadence) -> Trend:
-    """The verdict for one week; a week without a tail file is unknown, never zero."""
+    """The verdict for one week; a week without a tail file or without any traffic is unknown, never zero."""
     before = earlier_weeks(week, cadence, MAX_WEEKS_FOR_TEST - 1)
     span = [week, *before]
     shown = [numbers[one] for one in reversed(span) if one in numbers]
@@ -93,11 +93,11 @@ def _verdict(week: IsoWeek, before: Sequence[IsoWeek], numbers: Mapping[IsoWeek,
     """First of capped, growing, closing and steady that holds; unknown where a missing week could change that."""
     if not before:
         return Verdict.UNKNOWN, f"{week} is not a week in which this agent is mined"
-    now, last, second_last = (numbers.get(one) for one in (week, *before[:2]))
+    now, last, second_last = (_with_traffic(numbers.get(one)) for one in (week, *before[:2]))
     if now is None:
-        return Verdict.UNKNOWN, f"{week} has no tail file"
+        return Verdict.UNKNOWN, f"{week} has {_what_is_missing(week, numbers)}"
     if last is None:
-        return Verdict.UNKNOWN, f"{before[0]} has no tail file, so nothing can be compared"
+        return Verdict.UNKNOWN, f"{before[0]} has {_what_is_missing(before[0], numbers)}, so nothing can be compared"
     if now.clusters >= now.max_clusters and last.clusters >= last.max_clusters:
         return (
             Verdict.CAPPED,
@@ -107,7 +107,7 @@ def _verdict(week: IsoWeek, before: Sequence[IsoWeek], numbers: Mapping[IsoWeek,
         if second_last is None:
             return (
                 Verdict.UNKNOWN,
-                f"up from {last.clusters} to {now.clusters} clusters, but {before[1]} has no tail file",
+                f"up from {last.clusters} to {now.clusters} clusters, but {before[1]} has {_what_is_missing(before[1], numbers)}",
             )
         if last.clusters > second_last.clusters:
             return (
@@ -122,6 +122,15 @@ def _verdict(week: IsoWeek, before: Sequence[IsoWeek], numbers: Mapping[IsoWeek,
     return Verdict.STEADY, f"{last.clusters} → {now.clusters} clusters, {now.new_clusters} of them new"
 
 
+def _with_traffic(numbers: WeekNumbers | None) -> WeekNumbers | None:
+    """None for a week without a single span: an outage or a start is no quiet tail."""
+    return numbers if numbers and numbers.spans else None
+
+
+def _what_is_missing(week: IsoWeek, numbers: Mapping[IsoWeek, WeekNumbers]) -> str:
+    return "no traffic" if week in numbers else "no tail file"
+
+
 def _remark(weeks: Sequence[WeekNumbers]) -> str:
     """How likely chance alone would look like growth, with traffic taken into account."""
     with_traffic = [one for one in weeks if one.spans > 0]
@@ -134,7 +143,7 @@ def _remark(weeks: Sequence[WeekNumbers]) -> str:
     failing = growth_test(places, [one.failing for one in with_traffic], [one.spans for one in with_traffic])
     return (
         f"Growth beyond traffic over {len(with_traffic)} weeks: clusters {_percent(clusters)}, failing spans {_percent(failing)}. "
-        f"{'Unlikely to be chance.' if min(clusters.p_value, failing.p_value) < 0.05 else 'Chance alone could look like this.'}"
+        f"{'Unlikely to be chance.' if clusters.p_value < 0.05 else 'Chance alone could look like this.'}"
     )
 
 

@@ -205,7 +205,7 @@ def _cluster(
     earlier = index.match(
         grouping.failing.rows(group), [spans.texts[text] for text in group], [span_id for _, span_id in members]
     )
-    verdict = judge_novelty(earlier, weight=weight, rubric_sha=rubric.sha)
+    verdict = judge_novelty(earlier, weight=weight, cost_weight=cost_weight, rubric_sha=rubric.sha)
     return replace(
         cluster,
         outcome=verdict.outcome,

@@ -62,13 +62,26 @@ def test_a_case_that_shares_a_text_matches_whatever_its_centroid() -> None:
     assert match(earlier("shares", texts=("North", "east")), texts=("north",)) == "shares"
 
 
-def test_a_case_that_shares_a_span_matches_whatever_its_text() -> None:
-    assert match(earlier("shares", texts=("north",), span_ids=frozenset({"span-7"})), spans=("span-7",)) == "shares"
+def test_a_case_that_shares_a_span_matches_at_half_the_similarity() -> None:
+    assert (
+        match(earlier("shares", texts=("north-east",), span_ids=frozenset({"span-7"})), spans=("span-7",)) == "shares"
+    )
+
+
+def test_a_stranger_with_the_same_span_id_does_not_match() -> None:
+    """Span ids are unique inside one trace only."""
+    assert match(earlier("stranger", texts=("north",), span_ids=frozenset({"span-7"})), spans=("span-7",)) is None
+
+
+def test_what_was_rejected_comes_back_when_it_costs_more() -> None:
+    case = earlier("case-1", EarlierStatus.REJECTED, weight=40)
+    verdict = judge_novelty(case, weight=20, cost_weight=10, rubric_sha=SHA)
+    assert (verdict.outcome, verdict.novelty) == (Outcome.PROPOSED, Novelty.REVIVED)
 
 
 def test_a_case_that_shares_members_goes_before_one_that_is_only_similar() -> None:
     cases = [
-        earlier("a-shares", texts=("north",), span_ids=frozenset({"span-7"}), mined=W10),
+        earlier("a-shares", texts=("north-east",), span_ids=frozenset({"span-7"}), mined=W10),
         earlier("z-similar", mined=W10),
     ]
     assert match(*cases, spans=("span-7",)) == "a-shares"
@@ -106,7 +119,7 @@ def test_an_earlier_case_without_a_text_is_an_error() -> None:
 
 
 def test_what_was_never_seen_is_new() -> None:
-    assert judge_novelty(None, weight=1, rubric_sha=SHA) == Verdict(Outcome.PROPOSED, Novelty.NEW)
+    assert judge_novelty(None, weight=1, cost_weight=1, rubric_sha=SHA) == Verdict(Outcome.PROPOSED, Novelty.NEW)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +135,9 @@ def test_what_was_seen_is_judged_by_how_it_stands(
     status: EarlierStatus, outcome: Outcome, novelty: Novelty | None
 ) -> None:
     case = earlier("case-1", status, weight=10, first_seen="2026-W10")
-    assert judge_novelty(case, weight=10, rubric_sha=SHA) == Verdict(outcome, novelty, "case-1", "2026-W10")
+    assert judge_novelty(case, weight=10, cost_weight=1, rubric_sha=SHA) == Verdict(
+        outcome, novelty, "case-1", "2026-W10"
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,14 +156,17 @@ def test_a_rejected_case_is_revived_at_twice_its_weight_or_under_another_rubric(
     before: int, now: int, sha: str, outcome: Outcome
 ) -> None:
     case = earlier("case-1", EarlierStatus.REJECTED, weight=before)
-    assert judge_novelty(case, weight=now, rubric_sha=sha).outcome is outcome
+    assert judge_novelty(case, weight=now, cost_weight=1, rubric_sha=sha).outcome is outcome
 
 
 def test_a_revived_case_says_so() -> None:
     case = earlier("case-1", EarlierStatus.REJECTED, weight=1)
-    assert judge_novelty(case, weight=2, rubric_sha=SHA).novelty is Novelty.REVIVED
+    assert judge_novelty(case, weight=2, cost_weight=1, rubric_sha=SHA).novelty is Novelty.REVIVED
 
 
 @pytest.mark.parametrize("status", [EarlierStatus.KNOWN, EarlierStatus.UNDECIDED])
 def test_growth_does_not_bring_back_what_is_known_or_under_review(status: EarlierStatus) -> None:
-    assert judge_novelty(earlier("case-1", status, weight=1), weight=1_000, rubric_sha="another").novelty is None
+    assert (
+        judge_novelty(earlier("case-1", status, weight=1), weight=1_000, cost_weight=1, rubric_sha="another").novelty
+        is None
+    )
