@@ -22,5 +22,5 @@ def target_branch(repository: Repository, path: str, cadence: Cadence) -> TailBr
 
 
 def is_published(text: str, branch: TailBranch) -> bool:
-    """Whether this very proposal already went to the branch, as it is or under a reviewer's later edits."""
-    return any(version.ours and version.text == text for version in branch.versions)
+    """Whether this very proposal is the last that went to the branch, as it is or under a reviewer's later edits."""
+    return next((version.text for version in reversed(branch.versions) if version.ours), None) == text

@@ -389,7 +389,10 @@ def test_an_amended_commit_is_not_ours_although_it_keeps_our_trailer(
 ):
     publish()
     review(checkout, BRANCH, PATH, "edited\n", "--amend", "--no-edit")
-    assert repository.tail_branch(BRANCH, PATH).versions == (FileVersion("edited\n", ours=False),)
+    assert repository.tail_branch(BRANCH, PATH).versions == (
+        FileVersion(TEXT, ours=True),
+        FileVersion("edited\n", ours=False),
+    )
 
 
 def test_our_commit_on_top_of_a_reviewers_is_ours(checkout: Path, repository: LocalGitRepository, publish: Publish):
@@ -415,7 +418,7 @@ def test_squashed_commits_of_ours_and_a_reviewer_are_not_ours(
     publish("one\n")
     first = git(checkout, "log", "-1", "--format=%B", BRANCH)
     review(checkout, BRANCH, PATH, "edited\n", "--amend", "-m", first, "-m", "Tail-Miner: sha256:0")
-    assert [version.ours for version in repository.tail_branch(BRANCH, PATH).versions] == [False]
+    assert [version.ours for version in repository.tail_branch(BRANCH, PATH).versions] == [True, False]
 
 
 def test_a_commit_beside_the_file_adds_no_version(checkout: Path, repository: LocalGitRepository, publish: Publish):
@@ -596,7 +599,7 @@ def test_the_versions_of_a_follow_up_begin_with_what_was_merged(
     merge(checkout, BRANCH, "--ff-only")
     publish(TEXT + "# more\n", branch=branch_of(PATH, 2))
     assert repository.tail_branch(branch_of(PATH, 2), PATH).versions == (
-        FileVersion(TEXT, ours=False),
+        FileVersion(TEXT, ours=True, merged=True),
         FileVersion(TEXT + "# more\n", ours=True),
     )
 
@@ -748,7 +751,22 @@ def test_only_yaml_files_directly_in_the_directory_are_listed(checkout: Path, re
 def test_branches_of_other_kinds_are_not_listed(checkout: Path, repository: LocalGitRepository, publish: Publish):
     publish()
     git(checkout, "branch", "--move", BRANCH, "somebody/2026-W17")
-    assert repository.tail_files("eval/tail") == []
+    assert [file.branch for file in repository.tail_files("eval/tail") if not file.abandoned] == []
+
+
+def test_what_was_on_a_deleted_branch_is_remembered_as_abandoned(
+    checkout: Path, repository: LocalGitRepository, publish: Publish
+):
+    publish()
+    git(checkout, "branch", "--delete", "--force", BRANCH)
+    assert [(file.text, file.abandoned) for file in repository.tail_files("eval/tail")] == [(TEXT, True)]
+
+
+def test_what_was_merged_and_deleted_is_not_abandoned(checkout: Path, repository: LocalGitRepository, publish: Publish):
+    publish()
+    merge(checkout, BRANCH, "--ff-only")
+    git(checkout, "branch", "--delete", "--force", BRANCH)
+    assert [file.abandoned for file in repository.tail_files("eval/tail")] == [False]
 
 
 def test_a_repository_without_tail_files_lists_none(repository: LocalGitRepository):

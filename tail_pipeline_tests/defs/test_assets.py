@@ -376,6 +376,55 @@ def test_days_after_a_merge_go_to_a_follow_up_branch(checkout: Path) -> None:
     assert len(tail_of(checkout, BRANCH).cases) == 2
 
 
+def test_a_quiet_day_after_a_merge_opens_nothing(checkout: Path) -> None:
+    configure(checkout)
+    _mined(checkout, "daily")
+    write_spans(checkout, [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()])
+    with pipeline(checkout) as mining:
+        mining.mine("2026-W17-1")
+        git(checkout, "merge", "--quiet", "--ff-only", BRANCH)
+        for _ in range(2):
+            assert mining.mine("2026-W17-1").success
+
+    assert git(checkout, "branch", "--list", f"{BRANCH}.*") == ""
+
+
+def test_a_stale_proposal_does_not_overwrite_another_day(checkout: Path) -> None:
+    configure(checkout)
+    _mined(checkout, "daily")
+    monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
+    tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
+    tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
+    write_spans(checkout, monday + tuesday)
+    with pipeline(checkout) as mining:
+        write_spans(checkout, monday + tuesday)
+        mining.mine("2026-W17-1")
+        mining.mine("2026-W17-2")
+        write_spans(checkout, [*monday[:22], *tuesday])
+        _materialize(mining, "weighted_clusters", "tail_yaml", partition="2026-W17-1")
+        extra = [{**tuesday[0], "span_id": f"x{n}", "trace_id": f"x{n}", "input": f"login loop {n}"} for n in range(3)]
+        write_spans(checkout, [*monday, *tuesday, *extra])
+        mining.mine("2026-W17-2")
+        before = git(checkout, "rev-parse", BRANCH)
+        _materialize(mining, "tail_pr", partition="2026-W17-1")
+
+    assert git(checkout, "rev-parse", BRANCH) == before
+
+
+def test_a_case_of_a_deleted_branch_returns_the_next_week(mining: Pipeline) -> None:
+    again = [
+        {**row, "start_time": row["start_time"].replace(day=20), "span_id": f"again-{row['span_id']}"} for row in week()
+    ]
+    write_spans(mining.checkout, week() + again)
+    mining.mine()
+    git(mining.checkout, "branch", "--quiet", "-D", BRANCH)
+
+    mining.mine("2026-W18-1")
+
+    later = tail_of(mining.checkout, "tail-miner/2026-W18", "eval/tail/2026-W18.yaml")
+    assert {(case.cluster.novelty, case.cluster.first_seen) for case in later.cases} == {("returning", "2026-W17")}
+
+
 def test_a_monthly_agent_reads_the_calendar_month_and_compares_months(checkout: Path) -> None:
     configure(checkout)
     _mined(checkout, "monthly")
@@ -460,6 +509,22 @@ def _mined(checkout: Path, cadence: str) -> None:
     agents = checkout / "eval" / "agents.yaml"
     shipped = agents.read_text(encoding="utf-8")
     agents.write_text(shipped.replace("cadence: weekly", f"cadence: {cadence}"), encoding="utf-8")
+
+
+def _materialize(mining: Pipeline, *names: str, partition: str) -> None:
+    """Single assets of a partition, as from the UI; a failure is left for the caller to see in the repository."""
+    from tail_pipeline.defs.build import build_definitions
+
+    definitions = build_definitions(mining.checkout, retry_wait_s=0)
+    graph = definitions.resolve_asset_graph()
+    dg.materialize(
+        [definitions.get_assets_def(one) for one in graph.get_all_asset_keys()],
+        selection=[dg.AssetKey([AGENT, name]) for name in names],
+        partition_key=partition,
+        instance=mining.instance,
+        resources=definitions.resources,
+        raise_on_error=False,
+    )
 
 
 def _escalate(mining: Pipeline, *, page: bool) -> None:
