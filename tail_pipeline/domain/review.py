@@ -86,15 +86,16 @@ def _entries(text: str) -> dict[str, str]:
 
 
 def _touched(versions: Sequence[FileVersion]) -> set[str]:
-    """The entries that any commit which is not ours added, changed or removed."""
+    """The entries that somebody else wrote otherwise than any version of ours before theirs, or removed."""
     touched: set[str] = set()
-    before: dict[str, str] | None = None
+    written: dict[str, set[str]] = {}
     for version in versions:
         entries = _entries(version.text)
-        if not version.ours:
-            known = before if before is not None else {}
-            touched |= {key for key in entries.keys() | known.keys() if entries.get(key) != known.get(key)}
-        before = entries
+        if version.ours:
+            for key, text in entries.items():
+                written.setdefault(key, set()).add(text)
+        else:
+            touched |= {key for key in entries.keys() | written.keys() if entries.get(key) not in written.get(key, ())}
     return touched
 
 
