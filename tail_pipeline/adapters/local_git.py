@@ -34,7 +34,7 @@ TRAILER = "Tail-Miner"
 _AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 _TIMEOUT_S = 60
 _KEPT = "refs/published/"
-"""What we last published on each branch, out of the reach of amending, squashing and deleting."""
+"""What we published on each branch, numbered, out of the reach of amending, squashing and deleting."""
 _GIT_ELSEWHERE = frozenset(
     f"GIT_{name}"
     for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "COMMON_DIR", "NAMESPACE", "PREFIX")
@@ -66,7 +66,9 @@ class LocalGitRepository:
                 found += [
                     file for file in self._own_files(name, commit, tail_dir) if (file.path, file.text) not in on_base
                 ]
-        for name, commit in self._refs(f"{_KEPT}{week_branches}").items():
+        published = self._refs(f"{_KEPT}{week_branches}/*")
+        last = {number.rpartition("/")[0]: commit for number, commit in sorted(published.items())}
+        for name, commit in last.items():
             if name not in branches:
                 found += [
                     replace(file, abandoned=True)
@@ -82,7 +84,7 @@ class LocalGitRepository:
         if merged and self._file_at(base, path) is None:
             return TailBranch(name, BranchState.CLOSED, head, tuple(merged))
         first = branch_of(path)
-        kept = [*self._refs(f"{_KEPT}{first}").values(), *self._refs(f"{_KEPT}{first}.*").values()]
+        kept = [*self._kept(first), *self._kept(f"{first}.*")]
         own = [head, f"^{base}"] if head else []
         # What a reviewer amended, squashed or reset away is still what the file once was.
         lost = self._versions([*kept, f"^{base}", *([f"^{head}"] if head else [])], path) if kept else []
@@ -107,8 +109,8 @@ class LocalGitRepository:
             commit = self._commit(pull_request, parent=head)
             try:
                 old = branch.head or "0" * len(commit)
-                kept = f"{_KEPT}{pull_request.branch}"
-                self._git("update-ref", "--stdin", stdin=f"update {ref} {commit} {old}\nupdate {kept} {commit}\n")
+                kept = f"{_KEPT}{pull_request.branch}/{len(self._kept(pull_request.branch)) + 1:06d}"
+                self._git("update-ref", "--stdin", stdin=f"update {ref} {commit} {old}\ncreate {kept} {commit}\n")
             except PermanentError as error:
                 if self._ref(pull_request.branch) == branch.head:
                     raise
@@ -143,6 +145,10 @@ class LocalGitRepository:
 
     def _ref(self, branch: str) -> str | None:
         return self._refs(f"refs/heads/{branch}").get(branch)
+
+    def _kept(self, branch: str) -> list[str]:
+        """Every commit we published on a branch, oldest first."""
+        return [commit for _, commit in sorted(self._refs(f"{_KEPT}{branch}/*").items())]
 
     def _refs(self, pattern: str) -> dict[str, str]:
         """Branch name → commit of the references that match exactly; ``*`` stays within one part of a name."""
@@ -206,9 +212,10 @@ class LocalGitRepository:
         """A branch that is gone was merged when the base once held a case that was new on it; else somebody deleted it."""
         if merged and name == branch_of(path):
             return BranchState.MERGED
-        kept = self._refs(f"{_KEPT}{name}").get(name)
-        if kept is None:
+        published = self._kept(name)
+        if not published:
             return BranchState.ABSENT
+        kept = published[-1]
         base = self._base()
         fork = self._merge_base(kept, base)
         before = case_ids(self._file_at(fork, path) or "") if fork else set()

@@ -90,7 +90,7 @@ def _touched(versions: Sequence[FileVersion]) -> set[str]:
     touched: set[str] = set()
     written: dict[str, set[str]] = {}
     for version in versions:
-        entries = _entries(version.text)
+        entries = _entries(version.text.replace("\r\n", "\n"))
         if version.ours:
             for key, text in entries.items():
                 written.setdefault(key, set()).add(text)
