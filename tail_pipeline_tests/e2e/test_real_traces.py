@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,9 +100,9 @@ def _mined(checkout: Path, traces: dict[str, str], name: str) -> dict[str, str]:
     for cell in mine_cells(checkout, [(agent, MiningDay(week.monday), None) for week in REPLAY_WEEKS]):
         assert cell.error is None, cell.error
     texts = {str(week): git(checkout, "show", f"tail-miner/{week}:eval/tail/{week}.yaml") for week in REPLAY_WEEKS}
-    for week in REPLAY_WEEKS:
-        git(checkout, "branch", "--quiet", "-D", f"tail-miner/{week}")
-    subprocess.run(["rm", "-rf", checkout / ".tail"], check=True)
+    for ref in git(checkout, "for-each-ref", "--format=%(refname)", "refs/heads/tail-miner", "refs/published").split():
+        git(checkout, "update-ref", "-d", ref)
+    shutil.rmtree(checkout / ".tail")
     return texts
 
 
