@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -90,15 +90,7 @@ def backfill(repo: Path, as_json: bool, first: str, last: str, agent: str | None
     start, end = IsoWeek.parse(first), IsoWeek.parse(last)
     if end < start:
         raise click.UsageError(f"--from {first} is after --to {last}")
-    chosen = _chosen(repo, agent, segment)
-    cells: list[Cell] = [
-        (one, day, name)
-        for week in weeks_between(start, end)
-        for one, segments in chosen
-        for day in _existing(one, _closed_days(one, week))
-        for name in segments
-    ]
-    _mine(repo, cells, as_json)
+    _mine(repo, _cells_of_weeks(_chosen(repo, agent, segment), weeks_between(start, end)), as_json)
 
 
 @main.command()
@@ -201,14 +193,7 @@ def demo(target: Path, example: Path) -> None:
     create_scratch_repository(example, target)
     weeks = example_weeks()
     click.echo(f"Simulated traffic, mined in {weeks[0]} to {weeks[-1]}, in {target}", err=True)
-    cells: list[Cell] = [
-        (one, day, name)
-        for week in weeks
-        for one, segments in _chosen(target, None, None)
-        for day in _closed_days(one, week)
-        for name in segments
-    ]
-    _mine(target, cells, as_json=False)
+    _mine(target, _cells_of_weeks(_chosen(target, None, None), weeks), as_json=False)
     click.echo(
         f"\nThe traffic is simulated. Where to look:\n"
         f"  pull requests  {target}/.tail/pull_requests/\n"
@@ -233,6 +218,17 @@ def _chosen(repo: Path, agent: str | None, segment: str | None) -> list[tuple[An
         raise PermanentError(f"no segment '{segment}' in eval/agents.yaml; there are: {', '.join(declared) or 'none'}")
     chosen = [(one, [name for name in one.segment_names if segment in (None, name)]) for one in agents]
     return [(one, segments) for one, segments in chosen if segments]
+
+
+def _cells_of_weeks(chosen: Sequence[tuple[Any, list[str | None]]], weeks: Iterable[Any]) -> list[Cell]:
+    """The closed mining days of the weeks, oldest first."""
+    return [
+        (agent, day, segment)
+        for week in weeks
+        for agent, segments in chosen
+        for day in _existing(agent, _closed_days(agent, week))
+        for segment in segments
+    ]
 
 
 def _today() -> date:

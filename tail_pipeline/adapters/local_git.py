@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_once
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.escalation import Escalation
 from tail_pipeline.domain.ports import (
@@ -26,9 +27,6 @@ from tail_pipeline.domain.ports import (
 )
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, PullRequest, branch_of
 from tail_pipeline.domain.review import FileVersion, case_ids
-
-STATE_DIR = ".tail"
-"""Frames, run history, pull request bodies and issues of a local repository; ignored by git."""
 
 TRAILER = "Tail-Miner"
 _AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
@@ -302,37 +300,6 @@ class LocalGitRepository:
 def _clean_environment() -> dict[str, str]:
     """Without what points git elsewhere than at ``repo_dir``; a git hook would pass that on."""
     return {name: value for name, value in os.environ.items() if name not in _GIT_ELSEWHERE}
-
-
-def state_dir(repo_dir: Path) -> Path:
-    """The repository's ``.tail`` directory, made with a ``.gitignore`` of its own so that git never sees it."""
-    path = repo_dir / STATE_DIR
-    ignore = path / ".gitignore"
-    if not ignore.exists():
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomically(ignore, "*\n")
-    return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Either the old content or the new one, whenever the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(path)
-
-
-def write_once(path: Path, text: str) -> bool:
-    """Create a file with all of its text at once; False when it exists already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".") as file:
-        file.write(text)
-        file.flush()
-        try:
-            os.link(file.name, path)
-        except FileExistsError:
-            return False
-    return True
 
 
 def _fingerprint(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from tail_pipeline.adapters.eval_files import load_configuration
-from tail_pipeline.adapters.local_git import STATE_DIR
+from tail_pipeline.adapters.state_dir import STATE_DIR
 from tail_pipeline.defs.assets import agent_assets
 from tail_pipeline.defs.automation import mining_job
 from tail_pipeline.defs.progress import PROGRESS_LOGGER, progress_logger

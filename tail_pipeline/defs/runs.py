@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 from filelock import FileLock
 
-from tail_pipeline.adapters.local_git import state_dir, write_atomically
+from tail_pipeline.adapters.state_dir import state_dir, write_atomically
 from tail_pipeline.defs.automation import mining_job_name
 from tail_pipeline.defs.build import build_definitions
 from tail_pipeline.defs.partitions import asset_prefix, partition_key

@@ -1,7 +1,7 @@
 """Whether a cluster was seen before: in ``cases.yaml``, or in the tail file of an earlier week.
 
 History is text in the repository. A week's vector space is not comparable with another week's, so the texts of
-earlier cases are placed in this week's space and compared there, by members first and by centroid second.
+earlier cases are placed in this week's space and compared there, by shared members and by centroid.
 """
 
 from __future__ import annotations
@@ -98,11 +98,10 @@ class HistoryIndex:
         return [canonical(text) for case in cases for text in case.texts]
 
     def match(self, cluster: Vectors, texts: Sequence[str], span_ids: Sequence[str]) -> EarlierCase | None:
-        """The earlier case with the same intent: settled ones before those turned down, shared members, the most recent.
+        """The earlier case with the same intent, or None.
 
-        Settled is what is known or under review.
-
-        A case shares members when it holds a span or, to the letter of the canonical form, a text of the cluster.
+        Of several, one that is known or under review goes before one that was turned down, then one that shares members
+        with the cluster (a text to the letter of the canonical form, or a span), then a known one, then the most recent.
         """
         if not self._cases:
             return None

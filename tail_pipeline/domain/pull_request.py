@@ -16,7 +16,6 @@ MAX_BODY_CHARS = 60_000
 _MAX_LISTED = 50
 _MAX_SECTION_CHARS = 10_000
 _MAX_EXCERPT_CHARS = 700
-_CASES_PLACE = "\x00cases\x00"
 
 _COSTLY = " ⚠"
 _WHY = {
@@ -55,23 +54,12 @@ def subject(file: TailFile) -> str:
 
 def render_body(file: TailFile, trend: Trend, *, path: str) -> str:
     """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows."""
-    fixed = [
-        _scorecard(file),
-        _summary(file),
-        _CASES_PLACE,
-        _trend(trend),
-        _left_out(file),
-        _complaints(file),
-        _how_to_review(path)
-        if file.cases
-        else "## How to review\n\nNothing to decide. Merge it, so that the trend knows the week.",
-    ]
-    around = "\n\n".join(part for part in fixed if part)
-    room = MAX_BODY_CHARS - len(around)
+    before = [_scorecard(file), _summary(file)]
+    after = [_trend(trend), _left_out(file), _complaints(file), _how_to_review(file, path)]
+    room = MAX_BODY_CHARS - sum(len(part) + 2 for part in (*before, *after))
     table = _cases_table(file.cases, path, room)
-    cases = "\n\n".join([table, *_details(file.cases, room - len(table))])
-    before, after = around.split(_CASES_PLACE, 1)
-    return f"{before}{cases}{after}".replace("\n\n\n\n", "\n\n") + "\n"
+    parts = [*before, table, *_details(file.cases, room - len(table)), *after]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def trend_chart(trend: Trend) -> str:
@@ -237,7 +225,9 @@ def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
     return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in the file." if more else "")
 
 
-def _how_to_review(path: str) -> str:
+def _how_to_review(file: TailFile, path: str) -> str:
+    if not file.cases:
+        return "## How to review\n\nNothing to decide. Merge it, so that the trend knows the week."
     return (
         "## How to review\n\n"
         f"1. Open `{path}`; per case, read `input` and make `expected` what the agent should have answered.\n"

@@ -339,9 +339,7 @@ def test_segments_spelt_otherwise_in_the_traces_are_mapped(checkout: Path) -> No
 def test_a_daily_agent_extends_one_file_a_week(checkout: Path) -> None:
     configure(checkout)
     _mined(checkout, "daily")
-    monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
-    tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
-    tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
+    monday, tuesday = _two_days()
     write_spans(checkout, monday + tuesday)
     with pipeline(checkout) as mining:
         assert mining.mine("2026-W17-1").success
@@ -362,9 +360,7 @@ def test_a_daily_agent_extends_one_file_a_week(checkout: Path) -> None:
 def test_days_after_a_merge_go_to_a_follow_up_branch(checkout: Path) -> None:
     configure(checkout)
     _mined(checkout, "daily")
-    monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
-    tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
-    tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
+    monday, tuesday = _two_days()
     write_spans(checkout, monday + tuesday)
     with pipeline(checkout) as mining:
         mining.mine("2026-W17-1")
@@ -392,12 +388,9 @@ def test_a_quiet_day_after_a_merge_opens_nothing(checkout: Path) -> None:
 def test_a_stale_proposal_does_not_overwrite_another_day(checkout: Path) -> None:
     configure(checkout)
     _mined(checkout, "daily")
-    monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
-    tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
-    tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
+    monday, tuesday = _two_days()
     write_spans(checkout, monday + tuesday)
     with pipeline(checkout) as mining:
-        write_spans(checkout, monday + tuesday)
         mining.mine("2026-W17-1")
         mining.mine("2026-W17-2")
         write_spans(checkout, [*monday[:22], *tuesday])
@@ -503,6 +496,14 @@ def test_a_frame_is_replaced_whole_or_not_at_all(mining: Pipeline) -> None:
 
 
 _WORDS = ["refund", "export", "password", "invoice", "shipping", "calendar"]
+
+
+def _two_days() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The spans that a daily agent reads on Monday and on Tuesday of 2026-W17."""
+    monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
+    tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
+    tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
+    return monday, tuesday
 
 
 def _mined(checkout: Path, cadence: str) -> None:
