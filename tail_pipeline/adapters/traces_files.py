@@ -65,8 +65,8 @@ class FileTraceStore:
         for batch in self._read(given):
             yield batch.frame.select("trace_id", "span_id")
 
-    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter) -> Iterator[SpanBatch]:
-        wanted = pl.coalesce("trace_id", "span_id").is_in(list(trace_ids))
+    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter, since: datetime) -> Iterator[SpanBatch]:
+        wanted = pl.coalesce("trace_id", "span_id").is_in(list(trace_ids)) & (pl.col("start_time") >= since)
         return self._read(wanted & segment.expression())
 
     def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:

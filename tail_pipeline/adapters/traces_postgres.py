@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -87,12 +88,13 @@ class PostgresTraceStore:
             for frame in self._frames(connection, query):
                 yield from in_batches(frame)
 
-    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter) -> Iterator[SpanBatch]:
+    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter, since: datetime) -> Iterator[SpanBatch]:
+        earliest = f"{self._column('start_time')} >= {_literal(since.isoformat())}"
         for start in range(0, len(trace_ids), _MAX_BOUND_IDS):
             chunk = list(trace_ids[start : start + _MAX_BOUND_IDS])
             order = self._column("start_time")
             yield from self._spans(
-                lambda present: f"{self._trace_id(present)} = ANY($1)", segment, order=order, ids=chunk
+                lambda present: f"{self._trace_id(present)} = ANY($1) AND {earliest}", segment, order=order, ids=chunk
             )
 
     def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:

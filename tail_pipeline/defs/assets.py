@@ -5,6 +5,7 @@ fetches, calls the domain and says in metadata what it did; no decision is made 
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -77,7 +78,13 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
             store = checkout.trace_store(agent)
-            collector = SpanCollector(store, cell.window, _filter(agent, cell), checkout.redactor())
+            collector = SpanCollector(
+                store,
+                cell.window,
+                _filter(agent, cell),
+                checkout.redactor(),
+                timedelta(days=agent.feedback_lookback_days),
+            )
             store.check()
             context.log.info(f"reading {store.name} from {cell.window.start} to {cell.window.end}")
             frame, duplicates = last_versions(spool.write(_logged(context, collector.frames())))
@@ -89,6 +96,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "duplicates": duplicates,
                 "bad_spans": collected.bad,
                 "bad_spans_named": previews.bad_spans(collected),
+                "set_aside": previews.set_aside(collected),
                 "store": store.name,
             }
             checks = []

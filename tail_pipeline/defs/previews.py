@@ -36,6 +36,12 @@ def bad_spans(collected: Collected) -> dg.MetadataValue:
     return dg.MetadataValue.md(f"{reasons}\n\nThe first {len(collected.named)}:\n\n{named}")
 
 
+def set_aside(collected: Collected) -> dg.MetadataValue:
+    """What was read and is no unit, by reason, with an example each."""
+    found = [f"- {one.count} × {inline(one.reason)}: {inline(one.example)}" for one in collected.set_aside.values()]
+    return dg.MetadataValue.md("\n".join(found) or "none")
+
+
 def counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
     rows = [f"| {inline(value)} | {count} |" for value, count in counts.items()]
     return dg.MetadataValue.md("\n".join([f"| {name} | spans |", "|---|---|", *rows]))

@@ -31,7 +31,7 @@ class Checkout(dg.ConfigurableResource[Any]):
         state_dir(Path(self.repo_dir))
 
     def trace_store(self, agent: Agent) -> TraceStore:
-        return open_trace_store(agent.traces, Path(self.repo_dir))
+        return open_trace_store(agent.traces, Path(self.repo_dir), agent.unit)
 
     def repository(self) -> Repository:
         config = load_agents(Path(self.repo_dir))

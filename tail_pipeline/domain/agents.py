@@ -22,6 +22,10 @@ Path = tuple[str | int, ...]
 SEGMENT_PLACEHOLDER = "{segment}"
 KNOWN_ENDPOINT = "openai"
 
+_ATTRIBUTE_COLUMNS = frozenset(SPAN_SCHEMA) - {
+    *("trace_id", "span_id", "start_time", "end_time", "feedback_time", "truncated", "orphan")
+}
+
 _DIRECTORY = re.compile(r"(?:\w|\{segment\})(?:[\w-]|\.(?!\.)|\{segment\})*", re.ASCII)
 
 
@@ -57,6 +61,24 @@ def _columns(value: dict[str, str]) -> dict[str, str]:
     unknown = sorted(set(value) - set(SPAN_SCHEMA))
     if unknown:
         raise ValueError(f"no such span column: {', '.join(unknown)}; there are: {', '.join(SPAN_SCHEMA)}")
+    return value
+
+
+def _attribute_lists(value: Any) -> Any:
+    """One path may stand without its list."""
+    return (
+        {name: [one] if isinstance(one, str) else one for name, one in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
+
+
+def _attributes(value: dict[str, list[str]]) -> dict[str, list[str]]:
+    unknown = sorted(set(value) - _ATTRIBUTE_COLUMNS)
+    if unknown:
+        raise ValueError(
+            f"not read from attributes: {', '.join(unknown)}; there are: {', '.join(sorted(_ATTRIBUTE_COLUMNS))}"
+        )
     return value
 
 
@@ -114,6 +136,25 @@ class FileTraces(_Strict):
     columns: ColumnNames
 
 
+class OtelTraces(_Strict):
+    """OTLP files of the OpenTelemetry Collector, JSON or protobuf; relative to the repository, or an object-store URL."""
+
+    store: Literal["otel"]
+    path: str = Field(
+        description="Glob of OTLP files, plain, gzip or zstd, such as traces/*.jsonl or s3://bucket/otel/**."
+    )
+    attributes: Annotated[
+        dict[str, list[str]],
+        BeforeValidator(_attribute_lists, json_schema_input_type=dict[str, list[str] | str]),
+        AfterValidator(_attributes),
+        Field(default_factory=dict, description="Span column → attribute paths, tried in order before the usual ones."),
+    ]
+
+
+Traces = PostgresTraces | FileTraces | OtelTraces
+Unit = Literal["turn", "node"]
+
+
 class LocalRepository(_Strict):
     """The git checkout itself; pull requests are branches with a Markdown body beside them."""
 
@@ -154,7 +195,10 @@ class Agent(_Strict):
 
     name: Name
     eval_dir: RelativeDir = "eval"
-    traces: Annotated[PostgresTraces | FileTraces, Field(discriminator="store")]
+    traces: Annotated[Traces, Field(discriminator="store")]
+    unit: Unit = Field(
+        default="turn", description="A turn of the agent, or each span of a node class, in a store of spans."
+    )
     cadence: Annotated[Cadence, Field(strict=False)] = Cadence.WEEKLY
     start_week: Annotated[str, AfterValidator(_iso_week)] = "2024-W01"
     segments: Segments | None = None
@@ -164,6 +208,9 @@ class Agent(_Strict):
     max_clusters: Annotated[int, Field(ge=1, le=200)] = 20
     min_cluster_size: Annotated[int, Field(ge=1, le=100)] = 2
     max_bad_span_share: Share = Field(default=0.05, description="Share of unreadable rows above which the run fails.")
+    feedback_lookback_days: Annotated[int, Field(ge=0, le=366)] = Field(
+        default=30, description="How old an answer may be that this window's feedback brings back."
+    )
     open_empty_pr: bool = Field(default=True, description="Open a pull request for a week without a single case.")
     reviewers: list[str] = Field(default_factory=list)
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
@@ -251,6 +298,11 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
                     f"'{agent.name}' and '{other}' would share the branch {branch}/<week>; give one another eval_dir"
                 )
                 yield (*here, "eval_dir"), message
+        if agent.unit == "node" and not (agent.segments and agent.segments.by is SegmentBy.NODE_CLASS):
+            yield (
+                (*here, "unit"),
+                "unit: node needs segments: {by: node_class, values: [...]}: the node classes to mine",
+            )
         if agent.embedding:
             endpoint = agent.embedding.model.partition("/")[0]
             if endpoint != KNOWN_ENDPOINT and endpoint not in config.models:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import polars as pl
 
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import Redactor, TraceStore
-from tail_pipeline.domain.spans import BadSpan, SegmentFilter, SpanBatch, feedback_as_of, is_negative_feedback
+from tail_pipeline.domain.spans import (
+    BadSpan,
+    SegmentFilter,
+    SetAside,
+    SpanBatch,
+    feedback_as_of,
+    in_window,
+    is_negative_feedback,
+)
 from tail_pipeline.domain.weeks import Window
 
 MAX_NAMED = 20
@@ -26,11 +35,18 @@ class Collected:
     bad: int = 0
     named: list[BadSpan] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
+    set_aside: dict[str, SetAside] = field(default_factory=dict)
 
     def add_bad(self, spans: list[BadSpan]) -> None:
         self.bad += len(spans)
         self.named.extend(spans[: MAX_NAMED - len(self.named)])
         self.reasons.update(span.reason for span in spans)
+
+    def add_set_aside(self, found: list[SetAside]) -> None:
+        """Count what is no unit, by reason; the first example of each is kept."""
+        for one in found:
+            known = self.set_aside.get(one.reason)
+            self.set_aside[one.reason] = replace(known, count=known.count + one.count) if known else one
 
     @property
     def bad_share(self) -> float:
@@ -45,8 +61,16 @@ class Collected:
 class SpanCollector:
     """Reads one window of one segment; ``collected`` fills while ``frames`` is consumed."""
 
-    def __init__(self, store: TraceStore, window: Window, segment: SegmentFilter, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        store: TraceStore,
+        window: Window,
+        segment: SegmentFilter,
+        redactor: Redactor,
+        feedback_lookback: timedelta,
+    ) -> None:
         self._store = store
+        self._oldest = window.start - feedback_lookback
         self._window = window
         self._segment = segment
         self._redactor = redactor
@@ -59,14 +83,11 @@ class SpanCollector:
             self.collected.spans += frame.height
             self.collected.passed_over += batch.passed_over
             yield self._redactor.redact(frame)
-        complained = self._complained_about()
-        for batch in self._store.fetch_units(sorted({trace_id for trace_id, _ in complained}), self._segment):
-            older = self._taken(SpanBatch(batch.frame)).filter(
-                (pl.col("start_time") < self._window.start) & is_negative_feedback(),
-                pl.Series(
-                    [key in complained for key in batch.frame.select("trace_id", "span_id").iter_rows()],
-                    dtype=pl.Boolean,
-                ),
+        for batch in self._store.fetch_units(self._complained_about(), self._segment, self._oldest):
+            older = self._taken(SpanBatch(batch.frame, set_aside=batch.set_aside)).filter(
+                (pl.col("start_time") < self._window.start)
+                & is_negative_feedback()
+                & in_window("feedback_time", self._window)
             )
             self.collected.spans += older.height
             self.collected.late_feedback += older.height
@@ -85,14 +106,13 @@ class SpanCollector:
 
     def _taken(self, batch: SpanBatch) -> pl.DataFrame:
         self.collected.add_bad(batch.bad)
+        self.collected.add_set_aside(batch.set_aside)
         return feedback_as_of(batch.frame, self._window)
 
-    def _complained_about(self) -> set[tuple[str, str]]:
-        return {
-            (trace_id, span_id)
-            for frame in self._store.iter_feedback(self._window, self._segment)
-            for trace_id, span_id in frame.select("trace_id", "span_id").iter_rows()
-        }
+    def _complained_about(self) -> list[str]:
+        """The traces with negative feedback of this window."""
+        frames = self._store.iter_feedback(self._window, self._segment)
+        return sorted({trace_id for frame in frames for trace_id in frame["trace_id"]})
 
 
 class AsRecorded:

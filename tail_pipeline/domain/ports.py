@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -36,11 +37,14 @@ class TraceStore(Protocol):
         ...
 
     def iter_feedback(self, window: Window, segment: SegmentFilter) -> Iterator[pl.DataFrame]:
-        """(trace_id, span_id) of units that were given feedback in the window, whenever they started."""
+        """(trace_id, span_id) of what was given negative feedback in the window, whenever it started.
+
+        The span may be another of the unit's trace than the unit itself.
+        """
         ...
 
-    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter) -> Iterator[SpanBatch]:
-        """All units of these traces."""
+    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter, since: datetime) -> Iterator[SpanBatch]:
+        """All units of these traces that started at ``since`` or later."""
         ...
 
     def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:

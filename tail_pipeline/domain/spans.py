@@ -65,8 +65,17 @@ class BadSpan:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """What was read well and is no unit of work, such as the trace of a health check; ``example`` is one of ``count``."""
+
+    reason: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True)
 class SpanBatch:
-    """At most ``MAX_BATCH_ROWS`` good rows in the span schema, and the bad rows met on the way to them.
+    """At most ``MAX_BATCH_ROWS`` good rows in the span schema, and what else was met on the way to them.
 
     ``passed_over`` counts readable rows of other windows and segments: a bad row cannot be told to be of ours, so its
     share is taken of all that was read.
@@ -75,6 +84,7 @@ class SpanBatch:
     frame: pl.DataFrame
     bad: list[BadSpan] = field(default_factory=list)
     passed_over: int = 0
+    set_aside: list[SetAside] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

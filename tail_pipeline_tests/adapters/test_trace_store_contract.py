@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
@@ -23,6 +23,7 @@ from tail_pipeline_tests.adapters.trace_writers import (
 
 TICK = timedelta(microseconds=1)
 LAST_WEEK = WINDOW.start - timedelta(days=3)
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 FULL_ROW = span(
     "full",
@@ -134,12 +135,12 @@ def test_a_segment_with_a_hostile_name_reads_its_own_spans_only(make_store: Stor
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_trace_with_a_hostile_id_is_fetched(make_store: StoreMaker, hostile: str):
     store = make_store([span(hostile, trace_id=hostile), span("other")])
-    assert ids_of(store.fetch_units([hostile], SUPPORT)) == [hostile]
+    assert ids_of(store.fetch_units([hostile], SUPPORT, EVER)) == [hostile]
 
 
 def test_the_data_survive_a_hostile_id(make_store: StoreMaker):
     store = make_store([span("first"), span("second")])
-    list(store.fetch_units(["'; DROP TABLE spans_1; --", '"; DELETE FROM spans_1; --'], SUPPORT))
+    list(store.fetch_units(["'; DROP TABLE spans_1; --", '"; DELETE FROM spans_1; --'], SUPPORT, EVER))
     assert ids_of(store.iter_spans(WINDOW, SUPPORT)) == ["first", "second"]
 
 
@@ -188,7 +189,7 @@ def test_feedback_of_this_week_leads_to_an_older_span(make_store: StoreMaker):
     late = span("late", start_time=LAST_WEEK, user_feedback="thumbs_down", feedback_time=WINDOW.start)
     store = make_store([late, span("in time")])
     given = pl.concat(store.iter_feedback(WINDOW, SUPPORT))
-    assert_frame_equal(frame_of(store.fetch_units(given["trace_id"].to_list(), SUPPORT)), expected_frame([late]))
+    assert_frame_equal(frame_of(store.fetch_units(given["trace_id"].to_list(), SUPPORT, EVER)), expected_frame([late]))
 
 
 def test_feedback_is_named_by_trace_and_span(make_store: StoreMaker):
@@ -233,21 +234,26 @@ def test_feedback_on_another_segment_is_left_out(make_store: StoreMaker):
 
 def test_all_spans_of_a_trace_are_fetched_whenever_they_started(make_store: StoreMaker):
     rows = [span("a", trace_id="t", start_time=LAST_WEEK), span("b", trace_id="t"), span("c", trace_id="u")]
-    assert ids_of(make_store(rows).fetch_units(["t"], SUPPORT)) == ["a", "b"]
+    assert ids_of(make_store(rows).fetch_units(["t"], SUPPORT, EVER)) == ["a", "b"]
+
+
+def test_units_before_the_lookback_are_not_fetched(make_store: StoreMaker):
+    rows = [span("old", trace_id="t", start_time=LAST_WEEK - TICK), span("young", trace_id="t", start_time=LAST_WEEK)]
+    assert ids_of(make_store(rows).fetch_units(["t"], SUPPORT, LAST_WEEK)) == ["young"]
 
 
 def test_fetched_spans_stay_inside_their_segment(make_store: StoreMaker):
     rows = [span("ours", trace_id="t", tenant="acme"), span("theirs", trace_id="t", tenant="globex")]
-    assert ids_of(make_store(rows).fetch_units(["t"], SegmentFilter("support", "tenant", "acme"))) == ["ours"]
+    assert ids_of(make_store(rows).fetch_units(["t"], SegmentFilter("support", "tenant", "acme"), EVER)) == ["ours"]
 
 
 def test_no_trace_ids_fetch_nothing(make_store: StoreMaker):
-    assert ids_of(make_store([span()]).fetch_units([], SUPPORT)) == []
+    assert ids_of(make_store([span()]).fetch_units([], SUPPORT, EVER)) == []
 
 
 def test_many_trace_ids_are_fetched_at_once(make_store: StoreMaker):
     store = make_store([span("first", trace_id="0"), span("last", trace_id="11999"), span("other")])
-    assert ids_of(store.fetch_units([str(number) for number in range(12_000)], SUPPORT)) == ["first", "last"]
+    assert ids_of(store.fetch_units([str(number) for number in range(12_000)], SUPPORT, EVER)) == ["first", "last"]
 
 
 def test_spans_are_counted_by_segment(make_store: StoreMaker):
@@ -364,7 +370,7 @@ def test_a_store_without_trace_ids_makes_every_span_its_own_trace(make_store: St
 
 def test_a_span_without_a_trace_is_fetched_by_its_own_id(make_store: StoreMaker):
     store = make_store([span("s1"), span("s2")], absent=["trace_id"])
-    assert ids_of(store.fetch_units(["s2"], SUPPORT)) == ["s2"]
+    assert ids_of(store.fetch_units(["s2"], SUPPORT, EVER)) == ["s2"]
 
 
 def test_a_span_that_ends_before_it_starts_is_named_and_the_others_are_kept(make_store: StoreMaker):

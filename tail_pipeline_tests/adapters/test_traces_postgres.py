@@ -201,7 +201,7 @@ def test_units_are_fetched_by_trace_ids_of_another_type(dsn: str):
         [span(trace_id="17"), span("s2", trace_id="18")],
         "ALTER TABLE {t} ALTER COLUMN trace_id TYPE int USING trace_id::int",
     )
-    assert ids_of(store.fetch_units(["17", "'; DROP TABLE x"], SUPPORT)) == ["s1"]
+    assert ids_of(store.fetch_units(["17", "'; DROP TABLE x"], SUPPORT, WINDOW.start)) == ["s1"]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ SUPPORT = SegmentFilter("support")
 LAST_WEEK = WINDOW.start - timedelta(days=3)
 THIS_WEEK = WINDOW.start + timedelta(days=3)
 NEXT_WEEK = WINDOW.end + timedelta(days=3)
+LOOKBACK = timedelta(days=30)
 NEXT_WINDOW = DAY.__class__.parse("2026-W18-1").window(Cadence.WEEKLY)
 
 
@@ -39,8 +40,9 @@ class InMemoryTraces:
         found = self._rows.filter(in_window("feedback_time", window) & segment.expression())
         yield from in_batches(found.select("trace_id", "span_id"))
 
-    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter) -> Iterator[SpanBatch]:
-        return self._batches(self._rows.filter(pl.col("trace_id").is_in(list(trace_ids)) & segment.expression()))
+    def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter, since: datetime) -> Iterator[SpanBatch]:
+        wanted = pl.col("trace_id").is_in(list(trace_ids)) & (pl.col("start_time") >= since)
+        return self._batches(self._rows.filter(wanted & segment.expression()))
 
     def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:
         inside = self._rows.filter(in_window("start_time", window) & SegmentFilter(agent).expression())
@@ -59,7 +61,7 @@ class Uppercase:
 
 
 def collector(*rows: dict[str, Any], window: Window = WINDOW, segment: SegmentFilter = SUPPORT) -> SpanCollector:
-    return SpanCollector(InMemoryTraces(rows), window, segment, AsRecorded())
+    return SpanCollector(InMemoryTraces(rows), window, segment, AsRecorded(), LOOKBACK)
 
 
 def collect(*rows: dict[str, Any], **changes: Any) -> pl.DataFrame:
@@ -117,6 +119,13 @@ def test_an_older_correction_without_other_feedback_is_pulled_in() -> None:
     assert collect(old)["correction"].to_list() == ["Better."]
 
 
+def test_an_answer_older_than_the_lookback_is_left_where_it_is() -> None:
+    told = {"end_time": None, "user_feedback": "thumbs_down", "feedback_time": THIS_WEEK}
+    oldest = WINDOW.start - LOOKBACK
+    rows = [span(1, start_time=oldest - timedelta(microseconds=1), **told), span(2, start_time=oldest, **told)]
+    assert ids(collect(*rows)) == ["span-0002"]
+
+
 @pytest.mark.parametrize("moment", [WINDOW.end, NEXT_WEEK])
 def test_feedback_after_the_window_is_forgotten(moment: datetime) -> None:
     """Or a week mined again later would not give the file it gave on its Monday."""
@@ -161,7 +170,7 @@ def test_what_was_collected_is_counted() -> None:
 
 def test_everything_passes_the_redactor() -> None:
     old = span(1, "old", start_time=LAST_WEEK, end_time=None, user_feedback="thumbs_down", feedback_time=THIS_WEEK)
-    reading = SpanCollector(InMemoryTraces([old, span(2, "new")]), WINDOW, SUPPORT, Uppercase())
+    reading = SpanCollector(InMemoryTraces([old, span(2, "new")]), WINDOW, SUPPORT, Uppercase(), LOOKBACK)
     assert sorted(text for frame in reading.frames() for text in frame["input"]) == ["NEW", "OLD"]
 
 

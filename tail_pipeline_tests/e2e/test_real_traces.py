@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -64,7 +65,7 @@ def test_real_times_fall_into_the_weeks_after_them(shared_data: Shared, tmp_path
     read = {}
     for week in sorted({IsoWeek.parse(name) for name in expected}):
         window = MiningDay(week.shifted(1).monday).window(Cadence.WEEKLY)
-        collector = SpanCollector(store, window, SegmentFilter("any"), AsRecorded())
+        collector = SpanCollector(store, window, SegmentFilter("any"), AsRecorded(), timedelta(days=30))
         read[str(week)] = sum(frame.height for frame in collector.frames())
 
     assert read == expected

@@ -1,0 +1,1 @@
+"""OTLP trace files as units of work: files → spans → traces → units."""

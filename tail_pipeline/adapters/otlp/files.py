@@ -1,0 +1,212 @@
+"""OTLP trace files as spans, whatever encoding, framing and compression an exporter chose.
+
+JSON: one request a line, one request a file, or a list of requests. Protobuf: one message a file, or many with a
+length before each (four bytes, big endian, as the Collector's file exporter writes them, or a varint). Everything
+plain, gzip or zstd, as a whole or message by message. Ids are hex, as the specification asks, or base64, as some
+tools write. What cannot be read is reported with its place; what stands around it is kept.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import IO, Any
+
+import msgspec
+
+from tail_pipeline.adapters.otlp.json_requests import ACCEPTED, JsonRequests, before_the_cut, is_json, what_it_is
+from tail_pipeline.adapters.otlp.protobuf_requests import ProtobufRequests, message_of
+from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report, WantedKeys
+from tail_pipeline.domain.spans import BadSpan
+
+MAX_DOCUMENT_BYTES = 512 * 2**20
+"""Largest file that is read as a single JSON document or protobuf message; larger ones have to be cut into lines or frames."""
+
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_BUFFER_BYTES = 2**20
+
+
+def read_spans(
+    file: IO[bytes], size: int, shown: str, wanted: WantedKeys, report: Report
+) -> Iterator[tuple[list[OtlpSpan], int]]:
+    """Spans of the first ``size`` bytes of a file, a request at a time, each with the bytes it was read from.
+
+    ``shown`` names the file in messages; a file that grows meanwhile is read as it was when its size was taken.
+    """
+    reader = _Reader(shown, wanted, report)
+    stream = _decompressed(io.BufferedReader(_FirstBytes(file, size), _BUFFER_BYTES))
+    try:
+        yield from reader.spans(stream)
+    except OSError as error:
+        report(BadSpan(shown, f"the file is cut or corrupt from {reader.place} on: {error}"))
+
+
+class _FirstBytes(io.RawIOBase):
+    """The first bytes of a file and then its end."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        super().__init__()
+        self._file = file
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._file.read(min(len(buffer), self._left))
+        buffer[: len(chunk)] = chunk
+        self._left -= len(chunk)
+        return len(chunk)
+
+
+def _decompressed(file: io.BufferedReader) -> io.BufferedReader:
+    """The plain bytes; reading raises OSError where a compressed file is cut or corrupt."""
+    compression = next((kind for magic, kind in _MAGIC.items() if file.peek(4).startswith(magic)), None)
+    if compression is None:
+        return file
+    import pyarrow as pa
+
+    plain = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), compression)
+    return io.BufferedReader(plain, _BUFFER_BYTES)
+
+
+def _inflated(payload: bytes) -> bytes:
+    """One message that may have been compressed on its own; raises OSError where that is broken."""
+    if not any(payload.startswith(magic) for magic in _MAGIC):
+        return payload
+    return _decompressed(io.BufferedReader(io.BytesIO(payload))).read()
+
+
+class _Reader:
+    """Reads one file; ``place`` is where it stands."""
+
+    def __init__(self, shown: str, wanted: WantedKeys, report: Report) -> None:
+        self._shown = shown
+        self._json = JsonRequests(wanted, report)
+        self._messages = ProtobufRequests(wanted, report)
+        self._report = report
+        self.place = shown
+
+    def spans(self, file: io.BufferedReader) -> Iterator[tuple[list[OtlpSpan], int]]:
+        head = file.peek(1)
+        first = head.lstrip()[:1]
+        if not head:
+            return
+        # A protobuf message begins with the byte that is a newline in text, so that has to be tried first.
+        if head.startswith(b"\n") or first not in (b"{", b"["):
+            yield from self._protobuf(file)
+        elif first == b"[":
+            yield from self._document(_whole(file))
+        else:
+            yield from self._json_lines(file)
+
+    # JSON
+
+    def _json_lines(self, file: io.BufferedReader) -> Iterator[tuple[list[OtlpSpan], int]]:
+        line = file.readline()
+        if not is_json(line):
+            rest = _whole(file)
+            if not is_json(rest.partition(b"\n")[0]):
+                yield from self._document(line + rest)
+                return
+            file = io.BufferedReader(io.BytesIO(rest))
+        number = 0
+        while line:
+            number += 1
+            self.place = f"{self._shown}:{number}"
+            if not line.isspace():
+                yield self._json.spans(line, self.place), len(line)
+            line = file.readline()
+
+    def _document(self, text: bytes) -> Iterator[tuple[list[OtlpSpan], int]]:
+        """One request, or a list of them; of a list that was cut, the requests before the cut."""
+        if text.lstrip().startswith(b"{"):
+            yield self._json.spans(text, self.place), len(text)
+            return
+        try:
+            parts = msgspec.json.decode(text, type=list[msgspec.Raw])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            parts = before_the_cut(text)
+            self._report(
+                BadSpan(f"{self._shown} request {len(parts) + 1}", f"the list is cut or not JSON here: {error}")
+            )
+        if parts and not any(b'"resourceSpans"' in bytes(part) for part in parts):
+            self._report(BadSpan(self._shown, what_it_is(text)))
+            return
+        for number, part in enumerate(parts, start=1):
+            self.place = f"{self._shown} request {number}"
+            raw = bytes(part)
+            yield self._json.spans(raw, self.place), len(raw)
+
+    def _protobuf(self, file: io.BufferedReader) -> Iterator[tuple[list[OtlpSpan], int]]:
+        framing = _length_prefixed if file.peek(4)[:1] == b"\0" else None
+        if framing is None:
+            text = _whole(file)
+            whole = message_of(text)
+            if whole is not None:
+                yield self._messages.spans(whole, self.place), len(text)
+                return
+            if text.lstrip()[:1] in (b"{", b"["):
+                yield from self._json_lines(io.BufferedReader(io.BytesIO(text.lstrip())))
+                return
+            file, framing = io.BufferedReader(io.BytesIO(text)), _varint_prefixed
+        number = good = 0
+        for frame in framing(file):
+            number += 1
+            self.place = f"{self._shown} message {number}"
+            if frame is None:
+                reason = (
+                    "the file is cut in the middle of this message"
+                    if good
+                    else f"neither JSON nor protobuf; {ACCEPTED}"
+                )
+                self._report(BadSpan(self.place if good else self._shown, reason))
+                return
+            payload = _inflated(frame)
+            if payload.lstrip()[:1] == b"{" and is_json(payload):
+                yield self._json.spans(payload, self.place), len(payload)
+            elif (message := message_of(payload)) is not None:
+                yield self._messages.spans(message, self.place), len(payload)
+            elif good or framing is _length_prefixed:
+                self._report(BadSpan(self.place, "not an OTLP trace request in protobuf"))
+                continue
+            else:
+                self._report(BadSpan(self._shown, f"neither JSON nor protobuf; {ACCEPTED}"))
+                return
+            good += 1
+
+
+def _whole(file: io.BufferedReader) -> bytes:
+    text = file.read(MAX_DOCUMENT_BYTES + 1)
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise OSError(f"more than {MAX_DOCUMENT_BYTES >> 20} MiB in one document; write one request a line")
+    return text
+
+
+def _length_prefixed(file: io.BufferedReader) -> Iterator[bytes | None]:
+    """Frames behind a big-endian 32-bit length each; None in place of one that was cut."""
+    while prefix := file.read(4):
+        length = int.from_bytes(prefix)
+        frame = file.read(length) if len(prefix) == 4 and length <= MAX_DOCUMENT_BYTES else b""
+        if len(prefix) < 4 or len(frame) < length:
+            yield None
+            return
+        yield frame
+
+
+def _varint_prefixed(file: io.BufferedReader) -> Iterator[bytes | None]:
+    """Frames behind a varint length each; None in place of one that was cut."""
+    while True:
+        length, shift = 0, 0
+        while byte := file.read(1):
+            length |= (byte[0] & 0x7F) << shift
+            shift += 7
+            if byte[0] < 0x80 or shift > 35:
+                break
+        if shift == 0:
+            return
+        frame = file.read(length) if byte and length <= MAX_DOCUMENT_BYTES else b""
+        if not byte or not length or len(frame) < length:
+            yield None
+            return
+        yield frame

@@ -1,0 +1,96 @@
+"""OTLP in protobuf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tail_pipeline.adapters.otlp.spans import Attributes, OtlpEvent, OtlpSpan, Report, WantedKeys, micros
+from tail_pipeline.domain.spans import BadSpan
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+
+def message_of(text: bytes) -> Any:
+    """The request, or None where these bytes are none."""
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    try:
+        message = ExportTraceServiceRequest.FromString(text)
+    except DecodeError:
+        return None
+    return message if message.resource_spans or not text else None
+
+
+class ProtobufRequests:
+    """Reads messages; of the attributes those that are ``wanted``."""
+
+    def __init__(self, wanted: WantedKeys, report: Report) -> None:
+        self._wanted = wanted
+        self._report = report
+
+    def spans(self, request: Any, place: str) -> list[OtlpSpan]:
+        """The spans of one message; what cannot be read is reported as of ``place``."""
+        spans: list[OtlpSpan] = []
+        for group in request.resource_spans:
+            resource = {one.key: _plain(one.value) for one in group.resource.attributes}
+            for scope in group.scope_spans:
+                for span in scope.spans:
+                    try:
+                        spans.append(self._span(span, resource, place))
+                    except ValueError as error:
+                        self._report(BadSpan(place, f"span '{span.span_id.hex()[:32]}': {error}"))
+        return spans
+
+    def _span(self, span: Span, resource: Attributes, place: str) -> OtlpSpan:
+        wanted = self._wanted
+        # Read at once: a value kept as it is would keep its whole request in memory.
+        attributes = {
+            key: value.string_value or _plain(value)
+            for one in span.attributes
+            if wanted[key := one.key] and (value := one.value)
+        }
+        events = [self._event(one, span.start_time_unix_nano) for one in span.events]
+        end = span.end_time_unix_nano
+        return OtlpSpan(
+            _binary_id(span.trace_id, 16, "trace_id"),
+            _binary_id(span.span_id, 8, "span_id"),
+            _binary_id(span.parent_span_id, 8, "parent_span_id") if span.parent_span_id else "",
+            span.name,
+            micros(span.start_time_unix_nano, "start_time_unix_nano"),
+            micros(end, "end_time_unix_nano") if end else None,
+            attributes,
+            events,
+            [
+                (_binary_id(link.trace_id, 16, "link trace_id"), _binary_id(link.span_id, 8, "link span_id"))
+                for link in span.links
+            ],
+            resource,
+            span.dropped_attributes_count > 0,
+            wanted.judge(attributes, events),
+            [] if attributes else [one.key for one in span.attributes[:5]],
+            place,
+        )
+
+    def _event(self, event: Any, start: int) -> OtlpEvent:
+        attributes = {one.key: _plain(one.value) for one in event.attributes if self._wanted[one.key]}
+        return OtlpEvent(event.name, micros(event.time_unix_nano or start, "time_unix_nano"), attributes)
+
+
+def _plain(value: Any) -> Any:
+    match value.WhichOneof("value"):
+        case "array_value":
+            return [_plain(one) for one in value.array_value.values]
+        case "kvlist_value":
+            return {one.key: _plain(one.value) for one in value.kvlist_value.values}
+        case None | "bytes_value":
+            return None
+        case kind:
+            return getattr(value, kind)
+
+
+def _binary_id(binary: bytes, length: int, field: str) -> str:
+    if len(binary) != length:
+        raise ValueError(f"{field} has {len(binary)} bytes, not {length}")
+    return binary.hex()

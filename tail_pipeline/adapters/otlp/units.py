@@ -1,0 +1,438 @@
+"""From spans to units of work: traces are put together, whatever order and file their spans came in.
+
+A unit of ``turn`` is the parentless agent or chain span; else the topmost one below spans of no dialect (a web server,
+say); else the earliest model call. A unit of ``node`` is each span of a node class, the outermost where it repeats itself
+below. Retrieved documents and judgements come from other spans of the trace and go to the unit they stand under or beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import polars as pl
+
+from tail_pipeline.adapters.otlp.dialects import (
+    DEFAULT_PATHS,
+    JUDGED_COLUMNS,
+    Evaluation,
+    SpanKind,
+    compiled,
+    evaluations_of,
+    feedback_of,
+    kind_of,
+    value_at,
+)
+from tail_pipeline.adapters.otlp.parked import ParkedSpans
+from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report
+from tail_pipeline.adapters.otlp.texts import Text, documents_of, input_of, output_of
+from tail_pipeline.domain.spans import MAX_BATCH_ROWS, SPAN_SCHEMA, UTC_TIME, BadSpan, SetAside, SpanBatch, checked
+
+HELD_BYTES = 32 * 2**20
+"""Bytes of traces held in memory; more are parked on disk, by trace."""
+
+_TIMES = ("start_time", "end_time", "feedback_time")
+_UNIT_KINDS = (SpanKind.AGENT, SpanKind.CHAIN)
+NO_DIALECT = "traces without a span of OpenInference, GenAI or OpenLLMetry"
+NO_UNIT_FOR_JUDGEMENT = "judgements of no unit"
+NO_INPUT = "no input text on the unit or on its model calls; is message content captured?"
+
+
+@dataclass(frozen=True)
+class UnitRules:
+    """What a unit is and where its columns are found; ``attributes`` stand before the defaults."""
+
+    unit: Literal["turn", "node"]
+    attributes: Mapping[str, Sequence[str]]
+
+    def paths(self, column: str) -> tuple[str, ...]:
+        return (*self.attributes.get(column, ()), *DEFAULT_PATHS.get(column, ()))
+
+
+@dataclass
+class _Trace:
+    """The spans of one trace, last version of each; ``carriers`` judge it from traces of their own."""
+
+    spans: dict[str, OtlpSpan]
+    carriers: list[OtlpSpan]
+    kinds: dict[str, SpanKind | None] = field(default_factory=dict)
+
+    def lineage(self, span_id: str) -> Iterator[str]:
+        """The span and its ancestors, the last of which may be missing; a cycle ends the walk."""
+        seen: set[str] = set()
+        while span_id and span_id not in seen:
+            yield span_id
+            seen.add(span_id)
+            span = self.spans.get(span_id)
+            span_id = span.parent_id if span else ""
+
+    def ancestors(self, span: OtlpSpan) -> Iterator[str]:
+        line = self.lineage(span.span_id)
+        next(line)
+        return line
+
+    def lost_its_root(self, span: OtlpSpan) -> bool:
+        return any(one not in self.spans for one in self.ancestors(span))
+
+    def is_below(self, span: OtlpSpan, kinds: Sequence[SpanKind]) -> bool:
+        return bool(span.parent_id) and any(self.kinds.get(one) in kinds for one in self.ancestors(span))
+
+
+class TraceAssembler:
+    """Takes spans in any order and gives the units of all traces once everything has been added.
+
+    Up to ``held_bytes`` of encoded spans are held; beyond, traces are parked in buckets on disk and put together one
+    bucket at a time, so memory stays flat. ``until`` (microseconds) leaves out feedback given at or after it.
+    """
+
+    def __init__(
+        self, rules: UnitRules, report: Report, *, until: int | None = None, held_bytes: int = HELD_BYTES
+    ) -> None:
+        self._rules = rules
+        self._report = report
+        self._until = until
+        self._held_bytes = held_bytes
+        self._bytes = 0
+        self._traces: dict[str, list[OtlpSpan]] = {}
+        self._parked: ParkedSpans | None = None
+        self._paths = {column: compiled(rules.paths(column)) for column in SPAN_SCHEMA}
+        self._judging_columns = {
+            path.name: column for column in JUDGED_COLUMNS for path in self._paths[column] if not path.resource_only
+        }
+        self.homeless: dict[str, list[OtlpSpan]] = {}
+        self.set_aside: dict[str, SetAside] = {}
+
+    def add(self, spans: Iterable[OtlpSpan], size: int) -> None:
+        """``size`` is the number of bytes the spans were read from."""
+        traces = self._traces
+        for span in spans:
+            trace_id = span.links[0][0] if len(span.links) == 1 and self._is_carrier(span) else span.trace_id
+            held = traces.get(trace_id)
+            if held is None:
+                traces[trace_id] = [span]
+            else:
+                held.append(span)
+        self._bytes += size
+        if self._bytes > self._held_bytes:
+            self._parked = self._parked or ParkedSpans()
+            self._parked.add(traces)
+            traces.clear()
+            self._bytes = 0
+
+    def batches(self) -> Iterator[SpanBatch]:
+        """Units in the span schema, at most ``MAX_BATCH_ROWS`` a batch; call once, after the last ``add``.
+
+        Judgements whose trace was not met are left in ``homeless``, by the trace they speak of.
+        """
+        rows = _Rows()
+        try:
+            for traces in self._parked.traces(self._traces) if self._parked else [self._traces]:
+                for trace_id, spans in traces.items():
+                    self._assemble(trace_id, spans, rows)
+                    if len(rows) >= MAX_BATCH_ROWS:
+                        yield rows.taken()
+        finally:
+            if self._parked:
+                self._parked.close()
+        yield rows.taken()
+
+    def _is_carrier(self, span: OtlpSpan) -> bool:
+        """Whether a span with one link only carries a judgement of the span it links to."""
+        return span.judges and kind_of(span) in (None, SpanKind.EVALUATOR, SpanKind.OTHER)
+
+    def _assemble(self, trace_id: str, found: list[OtlpSpan], rows: _Rows) -> None:
+        carriers = [span for span in found if span.trace_id != trace_id]
+        own = {span.span_id: span for span in found if span.trace_id == trace_id}
+        if not own:
+            self.homeless[trace_id] = carriers
+            return
+        trace = _Trace(own, carriers)
+        try:
+            trace.kinds = {span_id: kind_of(span) for span_id, span in own.items()}
+            units = self._units(trace)
+        except ValueError as error:
+            self._report(BadSpan(f"{next(iter(own.values())).place} trace {trace_id}", str(error)))
+            return
+        if not units:
+            first = next(iter(own.values()))
+            if not all(span.judges for span in own.values()):
+                keys = f" with {', '.join(first.other_keys)}" if first.other_keys else ""
+                self._leave(NO_DIALECT, f"{first.place}: span '{first.name[:60]}'{keys}")
+            return
+        shares = _Shares(trace, units)
+        judging = [span for span in own.values() if span.judges]
+        judged = self._judged(units, shares, [*judging, *carriers]) if judging or carriers else {}
+        for unit in units:
+            try:
+                row = self._row(trace, unit, shares, judged.get(unit.span_id, []))
+            except ValueError as error:
+                self._report(BadSpan(f"{unit.place} span {unit.span_id}", str(error)))
+                continue
+            if row["input"] is None:
+                self._report(BadSpan(f"{unit.place} span {unit.span_id}", NO_INPUT))
+            else:
+                rows.add(row, f"{unit.place} span {unit.span_id}")
+
+    def _units(self, trace: _Trace) -> list[OtlpSpan]:
+        if self._rules.unit == "node":
+            return self._nodes(trace)
+        spans = trace.spans.values()
+        tops = [
+            span
+            for span in spans
+            if trace.kinds[span.span_id] in _UNIT_KINDS and not trace.is_below(span, (*_UNIT_KINDS, SpanKind.EVALUATOR))
+        ]
+        parentless = [span for span in tops if not span.parent_id]
+        if parentless:
+            return sorted(parentless, key=_by_start)
+        if tops:
+            return [
+                min(
+                    tops,
+                    key=lambda span: (
+                        trace.kinds[span.span_id] is not SpanKind.AGENT,
+                        -_length(span),
+                        *_by_start(span),
+                    ),
+                )
+            ]
+        calls = [
+            span
+            for span in spans
+            if trace.kinds[span.span_id] is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
+        ]
+        if calls:
+            return [min(calls, key=_by_start)]
+        plain = [
+            span
+            for span in spans
+            if not span.parent_id
+            and trace.kinds[span.span_id] in (None, SpanKind.OTHER)
+            and input_of(span, self._paths["input"])
+        ]
+        return sorted(plain, key=_by_start)
+
+    def _nodes(self, trace: _Trace) -> list[OtlpSpan]:
+        classes = {span_id: self._node_class(span) for span_id, span in trace.spans.items()}
+        found = [
+            span
+            for span_id, span in trace.spans.items()
+            if (own := classes[span_id]) is not None and all(classes.get(one) != own for one in trace.ancestors(span))
+        ]
+        return sorted(found, key=_by_start)
+
+    def _node_class(self, span: OtlpSpan) -> str | None:
+        value = value_at(span, self._paths["node_class"], resource=False)
+        return None if value is None or isinstance(value, dict | list) else str(value)
+
+    def _judged(
+        self, units: list[OtlpSpan], shares: _Shares, judging: Sequence[OtlpSpan]
+    ) -> dict[str, list[tuple[str, Evaluation]]]:
+        """Per unit: (column, judgement), oldest first."""
+        judged: dict[str, list[tuple[str, Evaluation]]] = {}
+        for span in judging:
+            carried = span.trace_id != units[0].trace_id
+            found = [
+                (self._judging_columns[one.name], one)
+                for one in evaluations_of(span)
+                if one.name in self._judging_columns
+            ]
+            for column in JUDGED_COLUMNS:
+                value = value_at(span, self._paths[column], resource=False)
+                if value is not None:
+                    found.append((column, self._as_evaluation(column, value, span, carried=carried)))
+            if not found:
+                continue
+            owners = shares.owners(span.links[0][1] if carried else span.span_id)
+            if not owners:
+                self._leave(NO_UNIT_FOR_JUDGEMENT, f"{span.place}: span '{span.name[:60]}'")
+            for unit in owners:
+                judged.setdefault(unit.span_id, []).extend(found)
+        for found in judged.values():
+            found.sort(key=lambda one: one[1].time or 0)
+        return judged
+
+    def _as_evaluation(self, column: str, value: Any, span: OtlpSpan, *, carried: bool) -> Evaluation:
+        number = float(value) if isinstance(value, int | float) else None
+        label = None if number is not None else str(value)
+        if number is None and column in ("rubric_score", "ragas_faithfulness"):
+            number = float(str(value))
+        return Evaluation(column, label, number, label, span.start if carried else None)
+
+    def _row(
+        self, trace: _Trace, unit: OtlpSpan, shares: _Shares, judged: list[tuple[str, Evaluation]]
+    ) -> dict[str, Any]:
+        paths = self._paths
+        given = input_of(unit, paths["input"])
+        said = output_of(unit, paths["output"])
+        model = value_at(unit, paths["model"], resource=False)
+        if given is None or said is None or model is None:
+            calls = [
+                span
+                for span in shares.spans_of(unit)
+                if trace.kinds[span.span_id] is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
+            ]
+            calls.sort(key=_by_start)
+            given = given or next((text for one in calls if (text := input_of(one, paths["input"]))), None)
+            said = said or next((text for one in reversed(calls) if (text := output_of(one, paths["output"]))), None)
+            model = model or next((m for one in calls if (m := value_at(one, paths["model"], resource=False))), None)
+        documents = self._documents(trace, unit, shares)
+        row: dict[str, Any] = {
+            "trace_id": unit.trace_id,
+            "span_id": unit.span_id,
+            "input": given.value if given else None,
+            "output": said.value if said else None,
+            "model": _text(model),
+            "contexts": [text.value for text in documents] if documents else None,
+            "start_time": unit.start,
+            "end_time": unit.end,
+            "node_class": self._node_class(unit),
+            "labels": _labels(self._inherited(trace, unit, "labels")),
+            "metadata": _text(self._inherited(trace, unit, "metadata")),
+            "rubric_sha": _text(value_at(unit, paths["rubric_sha"], resource=False)),
+            "truncated": unit.dropped_attributes or any(one.truncated for one in (given, said, *documents) if one),
+            "orphan": bool(unit.parent_id) and trace.lost_its_root(unit),
+        }
+        for column in ("session_id", "agent", "tenant"):
+            row[column] = _text(self._inherited(trace, unit, column))
+        self._judge(row, judged, unit)
+        return row
+
+    def _documents(self, trace: _Trace, unit: OtlpSpan, shares: _Shares) -> list[Text]:
+        """What the retrievers of the unit found; ``attributes: {contexts: …}`` names where on the unit itself."""
+        if self._paths["contexts"] and (own := documents_of(unit, self._paths["contexts"])):
+            return own
+        if len(trace.spans) == 1 and trace.kinds[unit.span_id] is not SpanKind.RETRIEVER:
+            return []
+        retrievers = [span for span in shares.spans_of(unit) if trace.kinds[span.span_id] is SpanKind.RETRIEVER]
+        return [text for span in sorted(retrievers, key=_by_start) for text in documents_of(span, ())]
+
+    def _inherited(self, trace: _Trace, unit: OtlpSpan, column: str) -> Any:
+        """A value of the unit or of the nearest ancestor that has it; the resource comes last."""
+        paths = self._paths[column]
+        if not paths:
+            return None
+        if unit.parent_id:
+            for span_id in trace.lineage(unit.span_id):
+                span = trace.spans.get(span_id)
+                found = value_at(span, paths, resource=False) if span else None
+                if found is not None:
+                    return found
+        return value_at(unit, paths)
+
+    def _judge(self, row: dict[str, Any], judged: list[tuple[str, Evaluation]], unit: OtlpSpan) -> None:
+        """Put the judgements into the row, the latest of each column last; one that cannot be read is reported."""
+        for column, one in judged:
+            if column in ("rubric_score", "ragas_faithfulness"):
+                row[column] = one.score
+                continue
+            if self._until is not None and one.time is not None and one.time >= self._until:
+                continue
+            try:
+                row[column] = feedback_of(one.label, one.score) if column == "user_feedback" else one.text or one.label
+            except ValueError as error:
+                self._report(BadSpan(f"{unit.place} span {unit.span_id}", f"{error}; the unit is kept without it"))
+                continue
+            if one.time is not None:
+                row["feedback_time"] = max(one.time, row.get("feedback_time") or 0)
+
+    def _leave(self, reason: str, example: str) -> None:
+        known = self.set_aside.get(reason)
+        self.set_aside[reason] = SetAside(
+            reason, (known.count if known else 0) + 1, known.example if known else example
+        )
+
+
+class _Shares:
+    """Which spans of a trace speak of which unit.
+
+    A span belongs to the nearest unit above it; without one, to all units below its nearest ancestor that has any: a
+    retriever stands beside the model call it feeds.
+    """
+
+    def __init__(self, trace: _Trace, units: list[OtlpSpan]) -> None:
+        self._trace = trace
+        self._units = {unit.span_id: unit for unit in units}
+        self._below: dict[str, list[OtlpSpan]] = {}
+        self._spans_of: dict[str, list[OtlpSpan]] | None = None
+        if len(units) > 1:
+            for unit in units:
+                for span_id in trace.ancestors(unit):
+                    self._below.setdefault(span_id, []).append(unit)
+
+    def owners(self, span_id: str) -> list[OtlpSpan]:
+        if len(self._units) == 1:
+            return list(self._units.values())
+        for one in self._trace.lineage(span_id):
+            if one in self._units:
+                return [self._units[one]]
+            if one in self._below:
+                return self._below[one]
+        return []
+
+    def spans_of(self, unit: OtlpSpan) -> list[OtlpSpan]:
+        if len(self._units) == 1:
+            return list(self._trace.spans.values())
+        if self._spans_of is None:
+            self._spans_of = {}
+            for span in self._trace.spans.values():
+                for owner in self.owners(span.span_id):
+                    self._spans_of.setdefault(owner.span_id, []).append(span)
+        return self._spans_of.get(unit.span_id, [])
+
+
+class _Rows:
+    """Rows on their way into a frame, column by column."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {name: [] for name in SPAN_SCHEMA}
+        self._places: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def add(self, row: dict[str, Any], place: str) -> None:
+        for name, column in self._columns.items():
+            column.append(row.get(name))
+        self._places.append(place)
+
+    def taken(self) -> SpanBatch:
+        """Everything added since the last time."""
+        series = [
+            pl.Series(name, values, dtype=pl.Int64).cast(UTC_TIME)
+            if name in _TIMES
+            else pl.Series(name, values, dtype=SPAN_SCHEMA[name])
+            for name, values in self._columns.items()
+        ]
+        places = pl.Series(self._places, dtype=pl.String)
+        self.__init__()  # type: ignore[misc]
+        return checked(pl.DataFrame(series), places)
+
+
+def _by_start(span: OtlpSpan) -> tuple[int, str]:
+    return span.start, span.span_id
+
+
+def _length(span: OtlpSpan) -> int:
+    return (span.end or span.start) - span.start
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _labels(value: Any) -> list[str] | None:
+    """A list of labels, however it was written: a list, JSON, or names between commas."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value) if value.lstrip().startswith("[") else value.split(",")
+        except (msgspec.MsgspecError, UnicodeError):
+            value = value.split(",")
+    items = value if isinstance(value, list) else [value]
+    return [text for one in items if (text := str(one).strip())] or None
