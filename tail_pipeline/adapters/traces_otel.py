@@ -171,16 +171,16 @@ class OtelTraceStore:
 
         assembler = TraceAssembler(self._rules, report, until=until)
         for file in files:
-            for spans, size in self._spans_of(file, report):
+            for spans in self._spans_of(file, report):
                 if only is None:
-                    assembler.add(spans, size)
+                    assembler.add(spans)
                     continue
                 asked = [
                     one for one in spans if one.trace_id in only or (len(one.links) == 1 and one.links[0][0] in only)
                 ]
-                assembler.add(asked, size * len(asked) // max(len(spans), 1))
+                assembler.add(asked)
         for spans in also:
-            assembler.add(spans, 0)
+            assembler.add(spans)
         directory = Path(tempfile.mkdtemp(prefix="tail-pipeline-otel-"))
         spool = FrameSpool(directory / "units.parquet", SPAN_SCHEMA)
 
@@ -193,7 +193,7 @@ class OtelTraceStore:
         set_aside = list(assembler.set_aside.values())
         return _Read(frozenset(files), units, directory, bad, set_aside, assembler.homeless)
 
-    def _spans_of(self, file: _File, report: Report) -> Iterator[tuple[list[OtlpSpan], int]]:
+    def _spans_of(self, file: _File, report: Report) -> Iterator[list[OtlpSpan]]:
         """The spans of one file; its times are remembered at the end."""
         shown = self._shown(file.path)
         latest = None if file.modified is None else file.modified + CLOCK_SLACK // _MICROSECOND
@@ -202,7 +202,7 @@ class OtelTraceStore:
         wanted = wanted_keys(self._rules.attributes)
         try:
             with self._file_system()[0].open(file.path, "rb") as opened:
-                for spans, size in read_spans(opened, file.size, shown, wanted, report):
+                for spans in read_spans(opened, file.size, shown, wanted, report):
                     good = spans
                     if latest is not None and any(one.start > latest for one in spans):
                         good = [one for one in spans if one.start <= latest]
@@ -215,7 +215,7 @@ class OtelTraceStore:
                             first = start
                         if last is None or start > last:
                             last = start
-                    yield good, size
+                    yield good
         except (FileNotFoundError, PermissionError) as error:
             raise TransientError(f"trace store {self.name}: cannot open {shown}: {error.strerror}") from error
         self._times.put(file.path, file.size, file.version, TimeRange(first, last))

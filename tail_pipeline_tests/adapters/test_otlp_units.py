@@ -59,7 +59,7 @@ def assembled(
     bad: list[BadSpan] = []
     assembler = TraceAssembler(rules, bad.append, held_bytes=held_bytes)
     for span in spans:
-        assembler.add([span], 1_000)
+        assembler.add([span])
     batches = list(assembler.batches())
     rows = frame_of(batches).sort("start_time", "span_id").to_dicts()
     reasons = [one.reason for one in [*bad, *(bad for batch in batches for bad in batch.bad)]]

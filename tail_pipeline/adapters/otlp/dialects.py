@@ -9,23 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from tail_pipeline.adapters.otlp.spans import Attributes, OtlpSpan, WantedKeys, plain_value
-
-
-class SpanKind(StrEnum):
-    """What a span does, as far as units of work are concerned."""
-
-    AGENT = "agent"
-    CHAIN = "chain"
-    LLM = "llm"
-    RETRIEVER = "retriever"
-    EVALUATOR = "evaluator"
-    OTHER = "other"
+from tail_pipeline.adapters.otlp.spans import Attributes, OtlpSpan, SpanKind, WantedKeys, plain_value
 
 
 @dataclass(frozen=True)
@@ -136,12 +124,8 @@ def wanted_keys(paths: Mapping[str, Sequence[str]]) -> WantedKeys:
     """The attribute keys any dialect, default or configured path can ask for."""
     judging = [path for column in JUDGED_COLUMNS for path in (*paths.get(column, ()), *DEFAULT_PATHS[column])]
     every = [path for one in (*paths.values(), *DEFAULT_PATHS.values()) for path in one]
-    return WantedKeys(_names(every).union(_EVENT_KEYS), _PREFIXES, _names(judging), _JUDGING_PREFIXES)
-
-
-def _names(paths: Sequence[str]) -> frozenset[str]:
-    """``metadata.tenant`` may be an attribute of that name, or a member of the JSON in ``metadata``."""
-    return frozenset(name for one in compiled(paths) for name in (one.name, *(outer for outer, _ in one.inside)))
+    names, judging_names = AttributePaths.of(every).names, AttributePaths.of(judging).names
+    return WantedKeys(names.union(_EVENT_KEYS), _PREFIXES, judging_names, _JUDGING_PREFIXES)
 
 
 def kind_of(span: OtlpSpan) -> SpanKind | None:
@@ -166,22 +150,36 @@ class AttributePath:
     resource_only: bool
 
 
-def compiled(paths: Sequence[str]) -> tuple[AttributePath, ...]:
-    """Paths as ``value_at`` takes them; ``resource.service.name`` asks for an attribute of the resource alone."""
-    return tuple(
-        AttributePath(
-            name=path.removeprefix("resource."),
-            inside=tuple((path[:at], tuple(path[at + 1 :].split("."))) for at in range(len(path)) if path[at] == "."),
-            resource_only=path.startswith("resource."),
+@dataclass(frozen=True, slots=True)
+class AttributePaths:
+    """Paths in the order in which they are tried; ``names`` are all attributes that could answer any of them."""
+
+    paths: tuple[AttributePath, ...]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, paths: Sequence[str]) -> AttributePaths:
+        """``resource.service.name`` asks for an attribute of the resource alone."""
+        found = tuple(
+            AttributePath(
+                name=path.removeprefix("resource."),
+                inside=tuple(
+                    (path[:at], tuple(path[at + 1 :].split("."))) for at in range(len(path)) if path[at] == "."
+                ),
+                resource_only=path.startswith("resource."),
+            )
+            for path in paths
         )
-        for path in paths
-    )
+        return cls(found, frozenset(name for one in found for name in (one.name, *(outer for outer, _ in one.inside))))
 
 
-def value_at(span: OtlpSpan, paths: Sequence[AttributePath], *, resource: bool = True) -> Any:
-    """The first value found along the paths, on the span itself and then, unless told not to, on its resource."""
+def value_at(span: OtlpSpan, paths: AttributePaths, *, resource: bool = True) -> Any:
+    """The first value found along the paths, each on the span itself and then, unless told not to, on its resource."""
     attributes = span.attributes
-    for path in paths:
+    # Most spans have none of the names, and one test in C is cheaper than a walk along the paths.
+    if paths.names.isdisjoint(attributes) and paths.names.isdisjoint(span.resource):
+        return None
+    for path in paths.paths:
         if not path.resource_only:
             if path.name in attributes:
                 return plain_value(attributes[path.name])

@@ -26,10 +26,8 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BUFFER_BYTES = 2**20
 
 
-def read_spans(
-    file: IO[bytes], size: int, shown: str, wanted: WantedKeys, report: Report
-) -> Iterator[tuple[list[OtlpSpan], int]]:
-    """Spans of the first ``size`` bytes of a file, a request at a time, each with the bytes it was read from.
+def read_spans(file: IO[bytes], size: int, shown: str, wanted: WantedKeys, report: Report) -> Iterator[list[OtlpSpan]]:
+    """Spans of the first ``size`` bytes of a file, a request at a time.
 
     ``shown`` names the file in messages; a file that grows meanwhile is read as it was when its size was taken.
     """
@@ -87,7 +85,7 @@ class _Reader:
         self._report = report
         self.place = shown
 
-    def spans(self, file: io.BufferedReader) -> Iterator[tuple[list[OtlpSpan], int]]:
+    def spans(self, file: io.BufferedReader) -> Iterator[list[OtlpSpan]]:
         head = file.peek(1)
         first = head.lstrip()[:1]
         if not head:
@@ -102,7 +100,7 @@ class _Reader:
 
     # JSON
 
-    def _json_lines(self, file: io.BufferedReader) -> Iterator[tuple[list[OtlpSpan], int]]:
+    def _json_lines(self, file: io.BufferedReader) -> Iterator[list[OtlpSpan]]:
         line = file.readline()
         if not is_json(line):
             rest = _whole(file)
@@ -115,13 +113,13 @@ class _Reader:
             number += 1
             self.place = f"{self._shown}:{number}"
             if not line.isspace():
-                yield self._json.spans(line, self.place), len(line)
+                yield self._json.spans(line, self.place)
             line = file.readline()
 
-    def _document(self, text: bytes) -> Iterator[tuple[list[OtlpSpan], int]]:
+    def _document(self, text: bytes) -> Iterator[list[OtlpSpan]]:
         """One request, or a list of them; of a list that was cut, the requests before the cut."""
         if text.lstrip().startswith(b"{"):
-            yield self._json.spans(text, self.place), len(text)
+            yield self._json.spans(text, self.place)
             return
         try:
             parts = msgspec.json.decode(text, type=list[msgspec.Raw])
@@ -136,15 +134,15 @@ class _Reader:
         for number, part in enumerate(parts, start=1):
             self.place = f"{self._shown} request {number}"
             raw = bytes(part)
-            yield self._json.spans(raw, self.place), len(raw)
+            yield self._json.spans(raw, self.place)
 
-    def _protobuf(self, file: io.BufferedReader) -> Iterator[tuple[list[OtlpSpan], int]]:
+    def _protobuf(self, file: io.BufferedReader) -> Iterator[list[OtlpSpan]]:
         framing = _length_prefixed if file.peek(4)[:1] == b"\0" else None
         if framing is None:
             text = _whole(file)
             whole = message_of(text)
             if whole is not None:
-                yield self._messages.spans(whole, self.place), len(text)
+                yield self._messages.spans(whole, self.place)
                 return
             if text.lstrip()[:1] in (b"{", b"["):
                 yield from self._json_lines(io.BufferedReader(io.BytesIO(text.lstrip())))
@@ -164,9 +162,9 @@ class _Reader:
                 return
             payload = _inflated(frame)
             if payload.lstrip()[:1] == b"{" and is_json(payload):
-                yield self._json.spans(payload, self.place), len(payload)
+                yield self._json.spans(payload, self.place)
             elif (message := message_of(payload)) is not None:
-                yield self._messages.spans(message, self.place), len(payload)
+                yield self._messages.spans(message, self.place)
             elif good or framing is _length_prefixed:
                 self._report(BadSpan(self.place, "not an OTLP trace request in protobuf"))
                 continue

@@ -223,7 +223,8 @@ _FOREIGN: tuple[tuple[set[str], str], ...] = (
 
 
 def _all_attributes(resource: _JsonResource | None) -> Attributes:
-    return {one.key: one.value for one in resource.attributes or ()} if resource else {}
+    """Copies: they are kept longer than the request."""
+    return {one.key: bytes(one.value) for one in resource.attributes or ()} if resource else {}
 
 
 def _json_id(text: str, length: int, field: str) -> str:

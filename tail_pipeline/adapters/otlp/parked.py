@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from zlib import crc32
 
 import msgspec
@@ -27,11 +27,6 @@ class ParkedSpans:
 
     def add(self, traces: Mapping[str, list[OtlpSpan]]) -> None:
         for trace_id, spans in traces.items():
-            for span in spans:
-                span.attributes = _storable(span.attributes)
-                span.resource = _storable(span.resource)
-                for event in span.events:
-                    event.attributes = _storable(event.attributes)
             payload = self._encode(spans)
             key = trace_id.encode()
             file = self._files[crc32(key) % _BUCKETS]
@@ -53,8 +48,3 @@ class ParkedSpans:
         for file in self._files:
             file.close()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-
-def _storable(attributes: dict[str, Any]) -> dict[str, Any]:
-    """JSON values as the bytes they were read from, which ``plain_value`` takes too; others as they are."""
-    return {key: bytes(one) if type(one) is msgspec.Raw else one for key, one in attributes.items()}

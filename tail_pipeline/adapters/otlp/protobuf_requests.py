@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tail_pipeline.adapters.otlp.spans import Attributes, OtlpEvent, OtlpSpan, Report, WantedKeys, micros
+from tail_pipeline.adapters.otlp.spans import Attributes, OtlpEvent, OtlpSpan, Report, WantedKeys, micros, plain_value
 from tail_pipeline.domain.spans import BadSpan
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ProtobufRequests:
         """The spans of one message; what cannot be read is reported as of ``place``."""
         spans: list[OtlpSpan] = []
         for group in request.resource_spans:
-            resource = {one.key: _plain(one.value) for one in group.resource.attributes}
+            resource = {one.key: plain_value(one.value) for one in group.resource.attributes}
             for scope in group.scope_spans:
                 for span in scope.spans:
                     try:
@@ -45,12 +45,7 @@ class ProtobufRequests:
 
     def _span(self, span: Span, resource: Attributes, place: str) -> OtlpSpan:
         wanted = self._wanted
-        # Read at once: a value kept as it is would keep its whole request in memory.
-        attributes = {
-            key: value.string_value or _plain(value)
-            for one in span.attributes
-            if wanted[key := one.key] and (value := one.value)
-        }
+        attributes = {key: one.value for one in span.attributes if wanted[key := one.key]}
         events = [self._event(one, span.start_time_unix_nano) for one in span.events]
         end = span.end_time_unix_nano
         return OtlpSpan(
@@ -74,20 +69,8 @@ class ProtobufRequests:
         )
 
     def _event(self, event: Any, start: int) -> OtlpEvent:
-        attributes = {one.key: _plain(one.value) for one in event.attributes if self._wanted[one.key]}
+        attributes = {one.key: plain_value(one.value) for one in event.attributes if self._wanted[one.key]}
         return OtlpEvent(event.name, micros(event.time_unix_nano or start, "time_unix_nano"), attributes)
-
-
-def _plain(value: Any) -> Any:
-    match value.WhichOneof("value"):
-        case "array_value":
-            return [_plain(one) for one in value.array_value.values]
-        case "kvlist_value":
-            return {one.key: _plain(one.value) for one in value.kvlist_value.values}
-        case None | "bytes_value":
-            return None
-        case kind:
-            return getattr(value, kind)
 
 
 def _binary_id(binary: bytes, length: int, field: str) -> str:

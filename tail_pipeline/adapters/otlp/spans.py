@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -11,9 +12,20 @@ from tail_pipeline.domain.spans import BadSpan
 
 Report = Callable[[BadSpan], None]
 Attributes = dict[str, Any]
-"""Values as str, bool, int, float, list or dict, or the JSON they were encoded in; ``plain_value`` reads either."""
+"""Values as str, bool, int, float, list or dict, or as they were encoded; ``plain_value`` reads either."""
 
 _MAX_NANOS = 4_102_444_800 * 10**9  # the year 2100
+
+
+class SpanKind(StrEnum):
+    """What a span does, as far as units of work are concerned."""
+
+    AGENT = "agent"
+    CHAIN = "chain"
+    LLM = "llm"
+    RETRIEVER = "retriever"
+    EVALUATOR = "evaluator"
+    OTHER = "other"
 
 
 class OtlpEvent(msgspec.Struct, array_like=True, gc=False):
@@ -29,7 +41,7 @@ class OtlpSpan(msgspec.Struct, array_like=True, gc=False):
 
     Of the attributes only those are kept that the reader was asked for; ``other_keys`` names a few of the rest where
     none was. ``judges``: an attribute or event carries a judgement. ``links`` are (trace_id, span_id); ``place`` says
-    where the span was read.
+    where the span was read. ``kind`` is filled in by the dialects.
     """
 
     trace_id: str
@@ -46,6 +58,7 @@ class OtlpSpan(msgspec.Struct, array_like=True, gc=False):
     judges: bool
     other_keys: list[str]
     place: str
+    kind: SpanKind | None = None
 
 
 class WantedKeys(dict[str, bool]):
@@ -91,8 +104,10 @@ class WantedKeys(dict[str, bool]):
 
 def plain_value(value: Any) -> Any:
     """An attribute as str, bool, int, float, list or dict; raises ValueError when it is not an OTLP value."""
-    if not isinstance(value, msgspec.Raw | bytes):
+    if isinstance(value, str):
         return value
+    if not isinstance(value, msgspec.Raw | bytes):
+        return _from_protobuf(value) if hasattr(value, "WhichOneof") else value
     try:
         found = _ANY_VALUE.decode(value)
         return _from_json(found) if found.string_value is None else found.string_value
@@ -150,3 +165,15 @@ def _from_json(value: _AnyValue) -> Any:
     if value.kvlist_value is not None:
         return {one.key: _from_json(one.value) if one.value else None for one in value.kvlist_value.values or ()}
     return None
+
+
+def _from_protobuf(value: Any) -> Any:
+    match value.WhichOneof("value"):
+        case "array_value":
+            return [_from_protobuf(one) for one in value.array_value.values]
+        case "kvlist_value":
+            return {one.key: _from_protobuf(one.value) for one in value.kvlist_value.values}
+        case None | "bytes_value":
+            return None
+        case kind:
+            return getattr(value, kind)

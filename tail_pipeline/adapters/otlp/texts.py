@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tail_pipeline.adapters.otlp.dialects import AttributePath, SpanKind, as_json, json_text, kind_of, value_at
-from tail_pipeline.adapters.otlp.spans import Attributes, OtlpSpan, plain_value
+from tail_pipeline.adapters.otlp.dialects import AttributePaths, as_json, json_text, value_at
+from tail_pipeline.adapters.otlp.spans import Attributes, OtlpSpan, SpanKind, plain_value
 
 MAX_TEXT_CHARS = 200_000
 """A longer input, output or document is cut and its unit marked as truncated."""
@@ -21,6 +21,20 @@ _INPUT_KEYS = ("input", "inputs", "question", "query", "prompt", "user_input", "
 _OUTPUT_KEYS = ("output", "outputs", "answer", "result", "response", "completion", "text", "message", "content")
 _INPUT_VALUES = ("input.value", "traceloop.entity.input", "gen_ai.prompt")
 _OUTPUT_VALUES = ("output.value", "traceloop.entity.output", "gen_ai.completion")
+_READ_INPUT, _READ_OUTPUT = "\0input", "\0output"
+"""Where a text stands that was read already; no span brings these keys along, as nobody asks for them."""
+
+_TEXT_PREFIXES = (
+    *(
+        "input.",
+        "output.",
+        "llm.input_messages.",
+        "llm.output_messages.",
+        "traceloop.entity.input",
+        "traceloop.entity.output",
+    ),
+    *("gen_ai.prompt", "gen_ai.completion", "gen_ai.input.", "gen_ai.output."),
+)
 _MAX_UNWRAPPED = 6
 
 
@@ -30,19 +44,33 @@ class Text:
     truncated: bool = False
 
 
-def input_of(span: OtlpSpan, paths: Sequence[AttributePath]) -> Text | None:
+def input_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths) -> Text | None:
     """What the user or caller said: the last user message, or the input value without its wrapping."""
-    return _text_of(span, paths, incoming=True)
+    return _text_of(span, kind, paths, incoming=True)
 
 
-def output_of(span: OtlpSpan, paths: Sequence[AttributePath]) -> Text | None:
+def output_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths) -> Text | None:
     """What was answered: the last assistant message, or the output value without its wrapping."""
-    return _text_of(span, paths, incoming=False)
+    return _text_of(span, kind, paths, incoming=False)
 
 
-def documents_of(span: OtlpSpan, paths: Sequence[AttributePath]) -> list[Text]:
+def without_texts(attributes: Attributes) -> Attributes:
+    """The attributes but for those that hold inputs, outputs and messages."""
+    return {key: value for key, value in attributes.items() if not key.startswith(_TEXT_PREFIXES)}
+
+
+def with_texts(attributes: Attributes, given: Text | None, said: Text | None) -> Attributes:
+    """The attributes and what was read from others, as ``input_of`` and ``output_of`` give it again."""
+    if given:
+        attributes[_READ_INPUT] = given.value
+    if said:
+        attributes[_READ_OUTPUT] = said.value
+    return attributes
+
+
+def documents_of(span: OtlpSpan, paths: AttributePaths) -> list[Text]:
     """The texts a retriever span found, in its own order."""
-    given = value_at(span, paths, resource=False) if paths else None
+    given = value_at(span, paths, resource=False) if paths.paths else None
     if given is None and "gen_ai.retrieval.documents" in span.attributes:
         given = plain_value(span.attributes["gen_ai.retrieval.documents"])
     if given is not None:
@@ -58,12 +86,15 @@ def documents_of(span: OtlpSpan, paths: Sequence[AttributePath]) -> list[Text]:
     return [_capped(text) for text in texts if isinstance(text, str) and text]
 
 
-def _text_of(span: OtlpSpan, paths: Sequence[AttributePath], *, incoming: bool) -> Text | None:
-    given = value_at(span, paths, resource=False) if paths else None
+def _text_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths, *, incoming: bool) -> Text | None:
+    already = span.attributes.get(_READ_INPUT if incoming else _READ_OUTPUT)
+    if already is not None:
+        return Text(already)
+    given = value_at(span, paths, resource=False) if paths.paths else None
     if given is not None:
         return _unwrapped(given, incoming=incoming)
     # A model call's value is the whole request or answer, so its messages come first; an agent has no messages to speak of.
-    if kind_of(span) in (SpanKind.AGENT, SpanKind.CHAIN):
+    if kind in (SpanKind.AGENT, SpanKind.CHAIN):
         return _value_text(span, incoming=incoming) or _message_text_of(span, incoming=incoming)
     return _message_text_of(span, incoming=incoming) or _value_text(span, incoming=incoming)
 

@@ -7,34 +7,36 @@ below. Retrieved documents and judgements come from other spans of the trace and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 
+from tail_pipeline.adapters.otlp.condensing import UNIT_KINDS, Condenser
 from tail_pipeline.adapters.otlp.dialects import (
     DEFAULT_PATHS,
     JUDGED_COLUMNS,
+    AttributePaths,
     Evaluation,
-    SpanKind,
-    compiled,
     evaluations_of,
     feedback_of,
-    kind_of,
     value_at,
 )
 from tail_pipeline.adapters.otlp.parked import ParkedSpans
-from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report
+from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report, SpanKind
 from tail_pipeline.adapters.otlp.texts import Text, documents_of, input_of, output_of
+from tail_pipeline.adapters.otlp.traces import Shares, Trace
 from tail_pipeline.domain.spans import MAX_BATCH_ROWS, SPAN_SCHEMA, UTC_TIME, BadSpan, SetAside, SpanBatch, checked
 
-HELD_BYTES = 32 * 2**20
+HELD_BYTES = 24 * 2**20
 """Bytes of traces held in memory; more are parked on disk, by trace."""
 
+_NO_PATHS = AttributePaths.of(())
+_LISTS = ("contexts", "labels")
 _TIMES = ("start_time", "end_time", "feedback_time")
-_UNIT_KINDS = (SpanKind.AGENT, SpanKind.CHAIN)
 NO_DIALECT = "traces without a span of OpenInference, GenAI or OpenLLMetry"
 NO_UNIT_FOR_JUDGEMENT = "judgements of no unit"
 NO_INPUT = "no input text on the unit or on its model calls; is message content captured?"
@@ -49,35 +51,6 @@ class UnitRules:
 
     def paths(self, column: str) -> tuple[str, ...]:
         return (*self.attributes.get(column, ()), *DEFAULT_PATHS.get(column, ()))
-
-
-@dataclass
-class _Trace:
-    """The spans of one trace, last version of each; ``carriers`` judge it from traces of their own."""
-
-    spans: dict[str, OtlpSpan]
-    carriers: list[OtlpSpan]
-    kinds: dict[str, SpanKind | None] = field(default_factory=dict)
-
-    def lineage(self, span_id: str) -> Iterator[str]:
-        """The span and its ancestors, the last of which may be missing; a cycle ends the walk."""
-        seen: set[str] = set()
-        while span_id and span_id not in seen:
-            yield span_id
-            seen.add(span_id)
-            span = self.spans.get(span_id)
-            span_id = span.parent_id if span else ""
-
-    def ancestors(self, span: OtlpSpan) -> Iterator[str]:
-        line = self.lineage(span.span_id)
-        next(line)
-        return line
-
-    def lost_its_root(self, span: OtlpSpan) -> bool:
-        return any(one not in self.spans for one in self.ancestors(span))
-
-    def is_below(self, span: OtlpSpan, kinds: Sequence[SpanKind]) -> bool:
-        return bool(span.parent_id) and any(self.kinds.get(one) in kinds for one in self.ancestors(span))
 
 
 class TraceAssembler:
@@ -97,24 +70,29 @@ class TraceAssembler:
         self._bytes = 0
         self._traces: dict[str, list[OtlpSpan]] = {}
         self._parked: ParkedSpans | None = None
-        self._paths = {column: compiled(rules.paths(column)) for column in SPAN_SCHEMA}
+        self._paths = {column: AttributePaths.of(rules.paths(column)) for column in SPAN_SCHEMA}
         self._judging_columns = {
-            path.name: column for column in JUDGED_COLUMNS for path in self._paths[column] if not path.resource_only
+            path.name: column
+            for column in JUDGED_COLUMNS
+            for path in self._paths[column].paths
+            if not path.resource_only
         }
+        self._condenser = Condenser(rules.unit, self._paths["input"], self._paths["output"], report)
         self.homeless: dict[str, list[OtlpSpan]] = {}
         self.set_aside: dict[str, SetAside] = {}
 
-    def add(self, spans: Iterable[OtlpSpan], size: int) -> None:
-        """``size`` is the number of bytes the spans were read from."""
+    def add(self, spans: Sequence[OtlpSpan]) -> None:
+        """Take the spans of one request; they are changed: what no unit will need is dropped at once."""
         traces = self._traces
-        for span in spans:
+        kept, held_bytes = self._condenser.condensed(spans)
+        for span in kept:
             trace_id = span.links[0][0] if len(span.links) == 1 and self._is_carrier(span) else span.trace_id
             held = traces.get(trace_id)
             if held is None:
                 traces[trace_id] = [span]
             else:
                 held.append(span)
-        self._bytes += size
+        self._bytes += held_bytes
         if self._bytes > self._held_bytes:
             self._parked = self._parked or ParkedSpans()
             self._parked.add(traces)
@@ -140,7 +118,7 @@ class TraceAssembler:
 
     def _is_carrier(self, span: OtlpSpan) -> bool:
         """Whether a span with one link only carries a judgement of the span it links to."""
-        return span.judges and kind_of(span) in (None, SpanKind.EVALUATOR, SpanKind.OTHER)
+        return span.judges and span.kind in (None, SpanKind.EVALUATOR, SpanKind.OTHER)
 
     def _assemble(self, trace_id: str, found: list[OtlpSpan], rows: _Rows) -> None:
         carriers = [span for span in found if span.trace_id != trace_id]
@@ -148,9 +126,8 @@ class TraceAssembler:
         if not own:
             self.homeless[trace_id] = carriers
             return
-        trace = _Trace(own, carriers)
+        trace = Trace(own, carriers)
         try:
-            trace.kinds = {span_id: kind_of(span) for span_id, span in own.items()}
             units = self._units(trace)
         except ValueError as error:
             self._report(BadSpan(f"{next(iter(own.values())).place} trace {trace_id}", str(error)))
@@ -161,7 +138,7 @@ class TraceAssembler:
                 keys = f" with {', '.join(first.other_keys)}" if first.other_keys else ""
                 self._leave(NO_DIALECT, f"{first.place}: span '{first.name[:60]}'{keys}")
             return
-        shares = _Shares(trace, units)
+        shares = Shares(trace, units)
         judging = [span for span in own.values() if span.judges]
         judged = self._judged(units, shares, [*judging, *carriers]) if judging or carriers else {}
         for unit in units:
@@ -175,14 +152,14 @@ class TraceAssembler:
             else:
                 rows.add(row, f"{unit.place} span {unit.span_id}")
 
-    def _units(self, trace: _Trace) -> list[OtlpSpan]:
+    def _units(self, trace: Trace) -> list[OtlpSpan]:
         if self._rules.unit == "node":
             return self._nodes(trace)
         spans = trace.spans.values()
         tops = [
             span
             for span in spans
-            if trace.kinds[span.span_id] in _UNIT_KINDS and not trace.is_below(span, (*_UNIT_KINDS, SpanKind.EVALUATOR))
+            if span.kind in UNIT_KINDS and not trace.is_below(span, (*UNIT_KINDS, SpanKind.EVALUATOR))
         ]
         parentless = [span for span in tops if not span.parent_id]
         if parentless:
@@ -192,16 +169,14 @@ class TraceAssembler:
                 min(
                     tops,
                     key=lambda span: (
-                        trace.kinds[span.span_id] is not SpanKind.AGENT,
+                        span.kind is not SpanKind.AGENT,
                         -_length(span),
                         *_by_start(span),
                     ),
                 )
             ]
         calls = [
-            span
-            for span in spans
-            if trace.kinds[span.span_id] is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
+            span for span in spans if span.kind is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
         ]
         if calls:
             return [min(calls, key=_by_start)]
@@ -209,12 +184,12 @@ class TraceAssembler:
             span
             for span in spans
             if not span.parent_id
-            and trace.kinds[span.span_id] in (None, SpanKind.OTHER)
-            and input_of(span, self._paths["input"])
+            and span.kind in (None, SpanKind.OTHER)
+            and input_of(span, span.kind, self._paths["input"])
         ]
         return sorted(plain, key=_by_start)
 
-    def _nodes(self, trace: _Trace) -> list[OtlpSpan]:
+    def _nodes(self, trace: Trace) -> list[OtlpSpan]:
         classes = {span_id: self._node_class(span) for span_id, span in trace.spans.items()}
         found = [
             span
@@ -228,7 +203,7 @@ class TraceAssembler:
         return None if value is None or isinstance(value, dict | list) else str(value)
 
     def _judged(
-        self, units: list[OtlpSpan], shares: _Shares, judging: Sequence[OtlpSpan]
+        self, units: list[OtlpSpan], shares: Shares, judging: Sequence[OtlpSpan]
     ) -> dict[str, list[tuple[str, Evaluation]]]:
         """Per unit: (column, judgement), oldest first."""
         judged: dict[str, list[tuple[str, Evaluation]]] = {}
@@ -262,21 +237,26 @@ class TraceAssembler:
         return Evaluation(column, label, number, label, span.start if carried else None)
 
     def _row(
-        self, trace: _Trace, unit: OtlpSpan, shares: _Shares, judged: list[tuple[str, Evaluation]]
+        self, trace: Trace, unit: OtlpSpan, shares: Shares, judged: list[tuple[str, Evaluation]]
     ) -> dict[str, Any]:
         paths = self._paths
-        given = input_of(unit, paths["input"])
-        said = output_of(unit, paths["output"])
+        kind = unit.kind
+        given = input_of(unit, kind, paths["input"])
+        said = output_of(unit, kind, paths["output"])
         model = value_at(unit, paths["model"], resource=False)
         if given is None or said is None or model is None:
             calls = [
                 span
                 for span in shares.spans_of(unit)
-                if trace.kinds[span.span_id] is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
+                if span.kind is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
             ]
             calls.sort(key=_by_start)
-            given = given or next((text for one in calls if (text := input_of(one, paths["input"]))), None)
-            said = said or next((text for one in reversed(calls) if (text := output_of(one, paths["output"]))), None)
+            given = given or next(
+                (text for one in calls if (text := input_of(one, SpanKind.LLM, paths["input"]))), None
+            )
+            said = said or next(
+                (text for one in reversed(calls) if (text := output_of(one, SpanKind.LLM, paths["output"]))), None
+            )
             model = model or next((m for one in calls if (m := value_at(one, paths["model"], resource=False))), None)
         documents = self._documents(trace, unit, shares)
         row: dict[str, Any] = {
@@ -300,20 +280,18 @@ class TraceAssembler:
         self._judge(row, judged, unit)
         return row
 
-    def _documents(self, trace: _Trace, unit: OtlpSpan, shares: _Shares) -> list[Text]:
+    def _documents(self, trace: Trace, unit: OtlpSpan, shares: Shares) -> list[Text]:
         """What the retrievers of the unit found; ``attributes: {contexts: …}`` names where on the unit itself."""
-        if self._paths["contexts"] and (own := documents_of(unit, self._paths["contexts"])):
+        if self._paths["contexts"].paths and (own := documents_of(unit, self._paths["contexts"])):
             return own
-        if len(trace.spans) == 1 and trace.kinds[unit.span_id] is not SpanKind.RETRIEVER:
+        if len(trace.spans) == 1 and unit.kind is not SpanKind.RETRIEVER:
             return []
-        retrievers = [span for span in shares.spans_of(unit) if trace.kinds[span.span_id] is SpanKind.RETRIEVER]
-        return [text for span in sorted(retrievers, key=_by_start) for text in documents_of(span, ())]
+        retrievers = [span for span in shares.spans_of(unit) if span.kind is SpanKind.RETRIEVER]
+        return [text for span in sorted(retrievers, key=_by_start) for text in documents_of(span, _NO_PATHS)]
 
-    def _inherited(self, trace: _Trace, unit: OtlpSpan, column: str) -> Any:
+    def _inherited(self, trace: Trace, unit: OtlpSpan, column: str) -> Any:
         """A value of the unit or of the nearest ancestor that has it; the resource comes last."""
         paths = self._paths[column]
-        if not paths:
-            return None
         if unit.parent_id:
             for span_id in trace.lineage(unit.span_id):
                 span = trace.spans.get(span_id)
@@ -345,44 +323,6 @@ class TraceAssembler:
         )
 
 
-class _Shares:
-    """Which spans of a trace speak of which unit.
-
-    A span belongs to the nearest unit above it; without one, to all units below its nearest ancestor that has any: a
-    retriever stands beside the model call it feeds.
-    """
-
-    def __init__(self, trace: _Trace, units: list[OtlpSpan]) -> None:
-        self._trace = trace
-        self._units = {unit.span_id: unit for unit in units}
-        self._below: dict[str, list[OtlpSpan]] = {}
-        self._spans_of: dict[str, list[OtlpSpan]] | None = None
-        if len(units) > 1:
-            for unit in units:
-                for span_id in trace.ancestors(unit):
-                    self._below.setdefault(span_id, []).append(unit)
-
-    def owners(self, span_id: str) -> list[OtlpSpan]:
-        if len(self._units) == 1:
-            return list(self._units.values())
-        for one in self._trace.lineage(span_id):
-            if one in self._units:
-                return [self._units[one]]
-            if one in self._below:
-                return self._below[one]
-        return []
-
-    def spans_of(self, unit: OtlpSpan) -> list[OtlpSpan]:
-        if len(self._units) == 1:
-            return list(self._trace.spans.values())
-        if self._spans_of is None:
-            self._spans_of = {}
-            for span in self._trace.spans.values():
-                for owner in self.owners(span.span_id):
-                    self._spans_of.setdefault(owner.span_id, []).append(span)
-        return self._spans_of.get(unit.span_id, [])
-
-
 class _Rows:
     """Rows on their way into a frame, column by column."""
 
@@ -403,6 +343,9 @@ class _Rows:
         series = [
             pl.Series(name, values, dtype=pl.Int64).cast(UTC_TIME)
             if name in _TIMES
+            # Arrow builds lists of strings many times faster than Polars does from Python lists.
+            else pl.Series(name, pa.array(values, pa.large_list(pa.large_string())))
+            if name in _LISTS
             else pl.Series(name, values, dtype=SPAN_SCHEMA[name])
             for name, values in self._columns.items()
         ]

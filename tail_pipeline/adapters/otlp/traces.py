@@ -1,0 +1,76 @@
+"""The spans of one trace, and which of them speak of which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tail_pipeline.adapters.otlp.spans import OtlpSpan, SpanKind
+
+
+@dataclass
+class Trace:
+    """The spans of one trace, last version of each; ``carriers`` judge it from traces of their own."""
+
+    spans: dict[str, OtlpSpan]
+    carriers: list[OtlpSpan]
+
+    def lineage(self, span_id: str) -> Iterator[str]:
+        """The span and its ancestors, the last of which may be missing; a cycle ends the walk."""
+        seen: set[str] = set()
+        while span_id and span_id not in seen:
+            yield span_id
+            seen.add(span_id)
+            span = self.spans.get(span_id)
+            span_id = span.parent_id if span else ""
+
+    def ancestors(self, span: OtlpSpan) -> Iterator[str]:
+        line = self.lineage(span.span_id)
+        next(line)
+        return line
+
+    def lost_its_root(self, span: OtlpSpan) -> bool:
+        return any(one not in self.spans for one in self.ancestors(span))
+
+    def is_below(self, span: OtlpSpan, kinds: Sequence[SpanKind]) -> bool:
+        return bool(span.parent_id) and any(
+            one in self.spans and self.spans[one].kind in kinds for one in self.ancestors(span)
+        )
+
+
+class Shares:
+    """Which spans of a trace speak of which unit.
+
+    A span belongs to the nearest unit above it; without one, to all units below its nearest ancestor that has any: a
+    retriever stands beside the model call it feeds.
+    """
+
+    def __init__(self, trace: Trace, units: list[OtlpSpan]) -> None:
+        self._trace = trace
+        self._units = {unit.span_id: unit for unit in units}
+        self._below: dict[str, list[OtlpSpan]] = {}
+        self._spans_of: dict[str, list[OtlpSpan]] | None = None
+        if len(units) > 1:
+            for unit in units:
+                for span_id in trace.ancestors(unit):
+                    self._below.setdefault(span_id, []).append(unit)
+
+    def owners(self, span_id: str) -> list[OtlpSpan]:
+        if len(self._units) == 1:
+            return list(self._units.values())
+        for one in self._trace.lineage(span_id):
+            if one in self._units:
+                return [self._units[one]]
+            if one in self._below:
+                return self._below[one]
+        return []
+
+    def spans_of(self, unit: OtlpSpan) -> list[OtlpSpan]:
+        if len(self._units) == 1:
+            return list(self._trace.spans.values())
+        if self._spans_of is None:
+            self._spans_of = {}
+            for span in self._trace.spans.values():
+                for owner in self.owners(span.span_id):
+                    self._spans_of.setdefault(owner.span_id, []).append(span)
+        return self._spans_of.get(unit.span_id, [])
