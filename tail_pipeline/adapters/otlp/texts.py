@@ -100,8 +100,17 @@ def _text_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths, *, in
 
 
 def _message_text_of(span: OtlpSpan, *, incoming: bool) -> Text | None:
-    messages = _messages(span, incoming=incoming)
-    text = _spoken(messages, incoming=incoming) if messages else None
+    """The text of the messages of a model call, whichever dialect wrote them."""
+    attributes = span.attributes
+    key = "gen_ai.input.messages" if incoming else "gen_ai.output.messages"
+    if key in attributes:
+        text = _spoken(_list(as_json(plain_value(attributes[key]))), incoming=incoming)
+        return _capped(text) if text else None
+    flat = ("llm.input_messages.", "gen_ai.prompt.") if incoming else ("llm.output_messages.", "gen_ai.completion.")
+    for prefix in flat:
+        if text := _flat_text(attributes, prefix, incoming=incoming):
+            return _capped(text)
+    text = _spoken(_event_messages(span, incoming=incoming), incoming=incoming) if span.events else None
     return _capped(text) if text else None
 
 
@@ -110,19 +119,6 @@ def _value_text(span: OtlpSpan, *, incoming: bool) -> Text | None:
         if key in span.attributes and (value := plain_value(span.attributes[key])) not in (None, ""):
             return _unwrapped(value, incoming=incoming)
     return None
-
-
-def _messages(span: OtlpSpan, *, incoming: bool) -> list[Any]:
-    """The messages of a model call, whichever dialect wrote them."""
-    attributes = span.attributes
-    for key in ("gen_ai.input.messages",) if incoming else ("gen_ai.output.messages",):
-        if key in attributes:
-            return _list(as_json(plain_value(attributes[key])))
-    flat = ("llm.input_messages.", "gen_ai.prompt.") if incoming else ("llm.output_messages.", "gen_ai.completion.")
-    for prefix in flat:
-        if messages := _flat_messages(attributes, prefix):
-            return messages
-    return _event_messages(span, incoming=incoming)
 
 
 def _event_messages(span: OtlpSpan, *, incoming: bool) -> list[Any]:
@@ -143,41 +139,56 @@ def _event_messages(span: OtlpSpan, *, incoming: bool) -> list[Any]:
     return messages
 
 
-def _flat_messages(attributes: Attributes, prefix: str) -> list[Any]:
-    """Messages spread over attributes, ``prefix`` + number + field; put together in the order of their numbers."""
-    messages: dict[int, dict[str, Any]] = {}
-    parts: dict[int, dict[int, dict[str, Any]]] = {}
+def _flat_text(attributes: Attributes, prefix: str, *, incoming: bool) -> str | None:
+    """The text that is asked for among messages spread over attributes: ``prefix`` + number + field.
+
+    Long conversations stand in every model call, so they are read from their end and no further than needed.
+    """
+    fields: dict[int, list[tuple[str, Any]]] = {}
     for key, value in attributes.items():
-        if not key.startswith(prefix):
-            continue
-        number, _, field = key[len(prefix) :].partition(".")
-        if not number.isdecimal():
-            continue
-        field = field.removeprefix("message.")
-        message = messages.setdefault(int(number), {})
-        if field.startswith("contents."):
-            place, _, inner = field.removeprefix("contents.").partition(".")
+        if key.startswith(prefix):
+            number, _, name = key[len(prefix) :].partition(".")
+            if number.isdecimal():
+                fields.setdefault(int(number), []).append((name.removeprefix("message."), value))
+    latest: str | None = None
+    for position in sorted(fields, reverse=True):
+        message = _flat_message(fields[position])
+        if text := _message_text(message):
+            if _role(message) in _roles(incoming=incoming):
+                return text
+            latest = latest or text
+    return latest
+
+
+def _flat_message(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    message: dict[str, Any] = {}
+    parts: dict[int, dict[str, Any]] = {}
+    for name, value in fields:
+        if name.startswith("contents."):
+            place, _, inner = name.removeprefix("contents.").partition(".")
             if place.isdecimal():
-                part = parts.setdefault(int(number), {}).setdefault(int(place), {})
-                part[inner.removeprefix("message_content.").split(".")[0]] = value
-        elif field in ("role", "content"):
-            message[field] = plain_value(value)
-        elif field.endswith((".function.name", "tool_calls.0.name")):
+                parts.setdefault(int(place), {})[inner.removeprefix("message_content.").split(".")[0]] = plain_value(
+                    value
+                )
+        elif name in ("role", "content"):
+            message[name] = plain_value(value)
+        elif name.endswith((".function.name", "tool_calls.0.name")):
             message["tool"] = plain_value(value)
-    for position, by_place in parts.items():
-        messages[position].setdefault(
-            "content", [{name: plain_value(raw) for name, raw in by_place[place].items()} for place in sorted(by_place)]
-        )
-    return [messages[number] for number in sorted(messages)]
+    if parts:
+        message.setdefault("content", [parts[place] for place in sorted(parts)])
+    return message
 
 
 def _spoken(messages: Sequence[Any], *, incoming: bool) -> str | None:
     """The text of the last message of the side that is asked for; else of the last message with any text."""
-    roles = ("user", "human") if incoming else ("assistant", "ai", "model")
     texts = [(_role(message), _message_text(message)) for message in messages]
-    own = [text for role, text in texts if text and role in roles]
+    own = [text for role, text in texts if text and role in _roles(incoming=incoming)]
     any_text = [text for _, text in texts if text]
     return (own or any_text)[-1] if own or any_text else None
+
+
+def _roles(*, incoming: bool) -> tuple[str, ...]:
+    return ("user", "human") if incoming else ("assistant", "ai", "model")
 
 
 def _role(message: Any) -> str:
