@@ -38,7 +38,7 @@ def test_data_flows_one_way_through_the_chain(checkout: Path) -> None:
         "weighted_clusters": ["scored_spans"],
         "tail_yaml": ["scored_spans", "weighted_clusters"],
         "tail_pr": ["tail_yaml"],
-        "escalation": ["tail_yaml"],
+        "escalation": ["tail_pr"],
     }
 
 
