@@ -85,12 +85,8 @@ def mining_schedule(agent: Agent, job: "dg.UnresolvedAssetJobDefinition") -> dg.
         missing = missing_cells(context.instance, agent, days)
         due = [cell for cell in missing if not cell.under_way]
         if due:
-            return [
-                dg.RunRequest(
-                    run_key=f"{cell.day.key}|{cell.segment or ''}", partition_key=partition_key(cell.day, cell.segment)
-                )
-                for cell in due
-            ]
+            keys = [partition_key(cell.day, cell.segment) for cell in due]
+            return [dg.RunRequest(run_key=key, partition_key=key) for key in keys]
         if not days:
             return dg.SkipReason(f"the first mining day of {agent.name} is {agent.first_mining_day.key}")
         span = days[0].key if len(days) == 1 else f"{days[0].key} to {days[-1].key}"
