@@ -195,6 +195,8 @@ def check_deadline(repo: Path, as_json: bool, agent: str | None, day: str | None
     ]
     if as_json:
         _print_json(rows)
+    elif not rows:
+        click.echo("no mining day of these agents has come yet")
     else:
         shown = [row | {"missing": len(row["missing"]) if row["deadline_passed"] else "not due yet"} for row in rows]
         _print_table(shown, ["agent", "day", "deadline", "cells", "missing"])

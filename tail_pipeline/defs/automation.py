@@ -89,10 +89,8 @@ def mining_schedule(agent: Agent, job: "dg.UnresolvedAssetJobDefinition") -> dg.
             return [dg.RunRequest(run_key=key, partition_key=key) for key in keys]
         if not days:
             return dg.SkipReason(f"the first mining day of {agent.name} is {agent.first_mining_day.key}")
-        span = days[0].key if len(days) == 1 else f"{days[0].key} to {days[-1].key}"
-        if missing:
-            return dg.SkipReason(f"{span}: the {len(missing)} cells without a pull request are under way")
-        return dg.SkipReason(f"{span}: every cell has its pull request")
+        under_way = ", or is under way" if missing else ""
+        return dg.SkipReason(f"{days[0].key} to {days[-1].key}: every cell has its pull request{under_way}")
 
     return schedule
 

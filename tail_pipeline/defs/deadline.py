@@ -71,18 +71,20 @@ def deadline_job(agents: Sequence[Agent]) -> dg.JobDefinition:
                 day = MiningDay(date.fromisoformat(config.day))
                 if day not in recent_mining_days(agent, day.deadline, 1):
                     continue
-                checked = check_deadline(context.instance, agent, day, day.deadline)
-                repository = checkout.repository()
-                alarm = _alarm(agent, day, checked.missing)
-                if checked.missing:
-                    context.log.error(f"{agent.name} {day.key}: {repository.raise_alarm(alarm)}")
+                missing = check_deadline(context.instance, agent, day, day.deadline).late
+                lines = [missing_line(agent, cell) for cell in missing]
+                for line in lines:
+                    context.log.error(line)
+                alarm = _alarm(agent, day, missing)
+                if missing:
+                    context.log.error(f"alarm: {checkout.repository().raise_alarm(alarm)}")
                 else:
-                    repository.update_alarm(alarm)
+                    checkout.repository().update_alarm(alarm)
                     context.log.info(f"{agent.name} {day.key}: every cell has its pull request")
-                late += [missing_line(agent, cell) for cell in checked.late]
+                late += lines
         if late:
             more = [f"{len(late) - _MAX_LISTED} more"] if len(late) > _MAX_LISTED else []
-            description = "\n".join([f"{len(late)} cells have no pull request:", *late[:_MAX_LISTED], *more])
+            description = "\n".join(["without a pull request:", *late[:_MAX_LISTED], *more])
             raise dg.Failure(description=description, allow_retries=False)
 
     @dg.job(

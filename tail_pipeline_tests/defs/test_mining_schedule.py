@@ -150,7 +150,7 @@ def test_when_all_that_is_missing_is_under_way_the_tick_says_so(calendar: Pipeli
     calendar.start("2026-W17-1")
 
     assert calendar.tick(MONDAY).skip_message == (
-        "2026-W14-1 to 2026-W17-1: the 1 cells without a pull request are under way"
+        "2026-W14-1 to 2026-W17-1: every cell has its pull request, or is under way"
     )
 
 
