@@ -76,11 +76,11 @@ def deadline_job(agents: Sequence[Agent]) -> dg.JobDefinition:
                 for line in lines:
                     context.log.error(line)
                 alarm = _alarm(agent, day, missing)
-                if missing:
-                    context.log.error(f"alarm: {checkout.repository().raise_alarm(alarm)}")
-                else:
+                if alarm.over:
                     checkout.repository().update_alarm(alarm)
                     context.log.info(f"{agent.name} {day.key}: every cell has its pull request")
+                else:
+                    context.log.error(f"alarm: {checkout.repository().raise_alarm(alarm)}")
                 late += lines
         if late:
             more = [f"{len(late) - _MAX_LISTED} more"] if len(late) > _MAX_LISTED else []
@@ -132,8 +132,9 @@ def failure_sensor(agents: Sequence[Agent], *, now: Clock = utc_now) -> dg.Senso
             if cell is None or cell[0] not in recent_mining_days(agent, now(), CATCH_UP_DAYS):
                 continue
             missing = with_failures(context.instance, agent, missing_cells(context.instance, agent, [cell[0]]))
-            if missing:
-                checkout.repository().raise_alarm(_alarm(agent, cell[0], missing))
+            alarm = _alarm(agent, cell[0], missing)
+            if not alarm.over:
+                checkout.repository().raise_alarm(alarm)
 
     return sensor
 
