@@ -20,6 +20,7 @@ from tail_pipeline.domain.alarm import Alarm, MissingCell, compose_alarm
 from tail_pipeline.domain.weeks import MiningDay
 
 DEADLINE_JOB = "check_deadline"
+_OP = "find_missing_cells"
 _MAX_LISTED = 50
 _MAX_FAILURE_CHARS = 300
 
@@ -63,7 +64,7 @@ def deadline_automation(agents: Sequence[Agent], *, now: Clock = utc_now) -> dg.
 def deadline_job(agents: Sequence[Agent]) -> dg.JobDefinition:
     """Fails with the list of what is missing, so that whoever watches failed runs sees a Monday without a pull request."""
 
-    @dg.op(name=DEADLINE_JOB)
+    @dg.op(name=_OP)
     def check(context: dg.OpExecutionContext, config: DeadlineConfig, checkout: Checkout) -> None:
         late: list[str] = []
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
@@ -109,7 +110,7 @@ def deadline_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         day = context.scheduled_execution_time.date().isoformat()
-        return dg.RunRequest(run_key=day, run_config=dg.RunConfig(ops={DEADLINE_JOB: DeadlineConfig(day=day)}))
+        return dg.RunRequest(run_key=day, run_config=dg.RunConfig(ops={_OP: DeadlineConfig(day=day)}))
 
     return schedule
 
