@@ -61,14 +61,12 @@ def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week
     """Mine one week through Dagster; without --week or --day, the newest closed mining day."""
     if week and day:
         raise click.UsageError("give --week or --day, not both")
-    from tail_pipeline.domain.weeks import IsoWeek, MiningDay, is_mining_day
+    from tail_pipeline.domain.weeks import IsoWeek
 
     cells: list[Cell] = []
     for one, segments in _chosen(repo, agent, segment):
         if day:
-            days = [MiningDay.parse(day)]
-            if not is_mining_day(days[0].day, one.cadence):
-                raise PermanentError(f"{day} is not a mining day of {one.name}, which is mined {one.cadence}")
+            days = [_mining_day_of(one, day)]
         elif week:
             days = _closed_days(one, IsoWeek.parse(week))
         else:
@@ -121,10 +119,13 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
 @click.option("--agent", help="One agent; default: all of them.")
 @click.option("--segment", help="One segment; default: all of the agent's.")
 def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: str | None) -> None:
-    """Print the week's verdict (capped, growing, closing, steady, unknown); raise the escalation for the first two."""
+    """Print the week's verdict (capped, growing, closing, steady, unknown); raise the escalation if there is a reason to.
+
+    Reasons are the first two verdicts, and a proposed case with a label that the agent's escalate_on names.
+    """
     from tail_pipeline.adapters.eval_files import load_agents, load_week
     from tail_pipeline.adapters.local_git import LocalGitRepository
-    from tail_pipeline.domain.escalation import compose_escalation
+    from tail_pipeline.domain.escalation import compose_escalation, why_escalate
     from tail_pipeline.domain.weeks import IsoWeek
 
     repository = LocalGitRepository(repo, load_agents(repo).repository.base_branch)
@@ -132,9 +133,10 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
     for one, segments in _chosen(repo, agent, segment):
         for name in segments:
             file, trend = load_week(repository, one, name, IsoWeek.parse(week))
+            reasons = why_escalate(file, trend, one.escalating_labels) if file else ()
             raised = None
-            if file is not None and trend.verdict.escalates:
-                issue = compose_escalation(file, trend, owner=one.owner, scoping_call_url=one.scoping_call_url)
+            if file and reasons:
+                issue = compose_escalation(file, trend, reasons, owner=one.owner, scoping_call_url=one.scoping_call_url)
                 raised = repository.escalate(issue)
             rows.append(
                 {
@@ -145,6 +147,7 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
                     "clusters": " ".join(str(number.clusters) for number in trend.weeks),
                     "reason": trend.reason,
                     "remark": trend.remark,
+                    "escalates_for": [reason.short for reason in reasons],
                     "escalation": raised.url if raised else None,
                 }
             )
@@ -155,7 +158,53 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
     for row in rows:
         click.echo(f"\n{_named(row)}: {row['reason']}. {row['remark']}")
         if row["escalation"]:
-            click.echo(f"escalation: {row['escalation']}")
+            click.echo(f"escalation ({', '.join(row['escalates_for'])}): {row['escalation']}")
+
+
+@main.command("check-deadline")
+@_common
+@click.option("--agent", help="One agent; default: all of them.")
+@click.option("--day", help="One mining day, like 2026-W17-1; default: the newest of each agent.")
+def check_deadline(repo: Path, as_json: bool, agent: str | None, day: str | None) -> None:
+    """List the cells without a pull request after the deadline, 12:00 UTC on the mining day; for an outside cron."""
+    from tail_pipeline.defs.deadline import check_deadline as check
+    from tail_pipeline.defs.deadline import missing_line
+    from tail_pipeline.defs.runs import dagster_instance
+
+    now = datetime.now(UTC)
+    with dagster_instance(repo) as instance:
+        checked = [
+            check(instance, one, mining_day, now)
+            for one in _chosen_agents(repo, agent)
+            for mining_day in _days_with_deadline(one, day, named=agent is not None)
+        ]
+    if day and not checked:
+        raise PermanentError(f"{day} is not a mining day of any agent")
+    rows: list[dict[str, Any]] = [
+        {
+            "agent": one.agent.name,
+            "day": one.day.key,
+            "deadline": f"{one.day.deadline:%Y-%m-%d %H:%M} UTC",
+            "deadline_passed": one.passed,
+            "cells": len(one.agent.segment_names),
+            "missing": [
+                {"segment": cell.segment, "state": cell.state, "last_failure": cell.failure} for cell in one.late
+            ],
+        }
+        for one in checked
+    ]
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        click.echo("no mining day of these agents has come yet")
+    else:
+        shown = [row | {"missing": len(row["missing"]) if row["deadline_passed"] else "not due yet"} for row in rows]
+        _print_table(shown, ["agent", "day", "deadline", "cells", "missing"])
+        for one in checked:
+            for cell in one.late:
+                click.echo(f"missing: {missing_line(one.agent, cell)}", err=True)
+    if any(one.late for one in checked):
+        sys.exit(1)
 
 
 @main.command()
@@ -205,6 +254,15 @@ def demo(target: Path, example: Path) -> None:
 
 def _chosen(repo: Path, agent: str | None, segment: str | None) -> list[tuple[Any, list[str | None]]]:
     """The agents and segments a command is about; raises PermanentError for a name that is not declared."""
+    agents = _chosen_agents(repo, agent)
+    if segment and not any(segment in one.segment_names for one in agents):
+        declared = sorted({name for one in agents for name in one.segment_names if name})
+        raise PermanentError(f"no segment '{segment}' in eval/agents.yaml; there are: {', '.join(declared) or 'none'}")
+    chosen = [(one, [name for name in one.segment_names if segment in (None, name)]) for one in agents]
+    return [(one, segments) for one, segments in chosen if segments]
+
+
+def _chosen_agents(repo: Path, agent: str | None) -> list[Any]:
     from tail_pipeline.adapters.eval_files import load_configuration
 
     config = load_configuration(repo)
@@ -212,12 +270,33 @@ def _chosen(repo: Path, agent: str | None, segment: str | None) -> list[tuple[An
         raise PermanentError(
             f"no agent '{agent}' in eval/agents.yaml; there are: {', '.join(a.name for a in config.agents)}"
         )
-    agents = [one for one in config.agents if agent in (None, one.name)]
-    if segment and not any(segment in one.segment_names for one in agents):
-        declared = sorted({name for one in agents for name in one.segment_names if name})
-        raise PermanentError(f"no segment '{segment}' in eval/agents.yaml; there are: {', '.join(declared) or 'none'}")
-    chosen = [(one, [name for name in one.segment_names if segment in (None, name)]) for one in agents]
-    return [(one, segments) for one, segments in chosen if segments]
+    return [one for one in config.agents if agent in (None, one.name)]
+
+
+def _days_with_deadline(agent: Any, day: str | None, *, named: bool) -> list[Any]:
+    """The day as a mining day of the agent, else its newest; empty before its first, and where it has not that day.
+
+    Raises PermanentError when an agent that was ``named`` has not that day.
+    """
+    from tail_pipeline.domain.weeks import MiningDay, is_mining_day
+
+    if day is None:
+        newest = _newest_closed_day(agent)
+        return [newest] if newest >= agent.first_mining_day else []
+    chosen = MiningDay.parse(day)
+    if not named and (chosen < agent.first_mining_day or not is_mining_day(chosen.day, agent.cadence)):
+        return []
+    return _existing(agent, [_mining_day_of(agent, day)])
+
+
+def _mining_day_of(agent: Any, day: str) -> Any:
+    """Raises PermanentError when the agent is not mined on that day."""
+    from tail_pipeline.domain.weeks import MiningDay, is_mining_day
+
+    mining_day = MiningDay.parse(day)
+    if not is_mining_day(mining_day.day, agent.cadence):
+        raise PermanentError(f"{day} is not a mining day of {agent.name}, which is mined {agent.cadence}")
+    return mining_day
 
 
 def _cells_of_weeks(chosen: Sequence[tuple[Any, list[str | None]]], weeks: Iterable[Any]) -> list[Cell]:
@@ -243,13 +322,9 @@ def _closed_days(agent: Any, week: Any) -> list[Any]:
 
 
 def _newest_closed_day(agent: Any) -> Any:
-    from tail_pipeline.domain.weeks import MiningDay, is_mining_day
+    from tail_pipeline.domain.weeks import last_mining_days
 
-    return next(
-        MiningDay(day)
-        for day in (_today() - timedelta(days=back) for back in range(32))
-        if is_mining_day(day, agent.cadence)
-    )
+    return last_mining_days(datetime.now(UTC), agent.cadence, 1)[0]
 
 
 def _existing(agent: Any, days: Sequence[Any]) -> list[Any]:

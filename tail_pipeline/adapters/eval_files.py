@@ -122,23 +122,10 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
     or a later one brought in do not. Raises InvalidFile when anything cannot be read: a run that forgot its
     history would file everything again.
     """
-    findings: list[Finding] = []
+    tails, versions, findings = _stored_tails(repository, agent, segment)
     cases: dict[str, EarlierCase] = {}
-    tails: dict[IsoWeek, TailFile] = {}
-    stored = repository.tail_files(agent.tail_dir_of(segment))
-    for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
-        try:
-            tail = parse_tail(file.text, _place(file))
-        except InvalidFile as error:
-            findings.extend(error.findings)
-            continue
-        # The base branch comes last and decides; a daily agent's follow-up branch may know more days of the week.
-        known = tails.get(tail.week)
-        if file.abandoned and known is not None:
-            continue
-        if known is None or len(tail.runs or []) >= len(known.runs or []):
-            tails[tail.week] = tail
-        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=file.abandoned)}
+    for tail, abandoned in versions:
+        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=abandoned)}
     for path in _cases_paths(agent, segment):
         text = repository.read(path)
         if text is None:
@@ -184,14 +171,21 @@ def load_week(
     repository: Repository, agent: Agent, segment: str | None, week: IsoWeek
 ) -> tuple[TailFile | None, Trend]:
     """The tail file of a week, wherever it is, and the trend that ends with it; None when there is no file."""
-    path = agent.tail_path(segment, week)
-    stored = [file for file in repository.tail_files(agent.tail_dir_of(segment)) if file.path == path]
-    files = [parse_tail(file.text, _place(file)) for file in sorted(stored, key=lambda one: one.branch is None)]
-    history = load_history(repository, agent, segment, MiningDay(week.monday))
-    if not files:
-        return None, judge_trend(week, history.weeks, agent.cadence)
-    newest = max(files, key=lambda file: len(file.runs or []))
-    return newest, trend_of(newest, history, agent.cadence)
+    return load_weeks(repository, agent, segment, [week])[week]
+
+
+def load_weeks(
+    repository: Repository, agent: Agent, segment: str | None, weeks: Sequence[IsoWeek]
+) -> dict[IsoWeek, tuple[TailFile | None, Trend]]:
+    """What ``load_week`` returns, for several weeks of one segment and at one reading of the repository.
+
+    Raises InvalidFile when any tail file of the segment cannot be read.
+    """
+    tails, _, findings = _stored_tails(repository, agent, segment)
+    if findings:
+        raise InvalidFile(findings)
+    numbers = {week: numbers_of(tail) for week, tail in tails.items()}
+    return {week: (tails.get(week), judge_trend(week, numbers, agent.cadence)) for week in weeks}
 
 
 def check_eval_files(repo_dir: Path) -> EvalFindings:
@@ -248,6 +242,30 @@ def _on_base(repository: Repository, path: str) -> str:
     if text is None:
         raise PermanentError(f"{path} is not on the base branch of {repository.name}; commit it there first")
     return text
+
+
+def _stored_tails(
+    repository: Repository, agent: Agent, segment: str | None
+) -> tuple[dict[IsoWeek, TailFile], list[tuple[TailFile, bool]], list[Finding]]:
+    """The file of each week, every version there is with whether it was abandoned, and what cannot be read."""
+    findings: list[Finding] = []
+    tails: dict[IsoWeek, TailFile] = {}
+    versions: list[tuple[TailFile, bool]] = []
+    stored = repository.tail_files(agent.tail_dir_of(segment))
+    for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
+        try:
+            tail = parse_tail(file.text, _place(file))
+        except InvalidFile as error:
+            findings.extend(error.findings)
+            continue
+        # The base branch comes last and decides; a daily agent's follow-up branch may know more days of the week.
+        known = tails.get(tail.week)
+        if file.abandoned and known is not None:
+            continue
+        if known is None or len(tail.runs or []) >= len(known.runs or []):
+            tails[tail.week] = tail
+        versions.append((tail, file.abandoned))
+    return tails, versions, findings
 
 
 def _cases_paths(agent: Agent, segment: str | None) -> list[str]:

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_once
+from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.escalation import Escalation
 from tail_pipeline.domain.ports import (
@@ -127,10 +128,17 @@ class LocalGitRepository:
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         path = self._state_dir() / "escalations" / f"{escalation.key}.md"
-        head = f"# {escalation.title}\n\n"
-        labels = f"Labels: {', '.join(escalation.labels)} · assigned to {escalation.assignee or 'nobody'}\n\n"
-        created = write_once(path, head + labels + escalation.body)
-        return PublishedEscalation(path.as_uri(), created=created)
+        return PublishedEscalation(path.as_uri(), created=write_once(path, _issue_file(escalation)))
+
+    def raise_alarm(self, alarm: Alarm) -> str:
+        path = self._alarm_path(alarm)
+        text = _issue_file(alarm)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_atomically(path, text)
+        return path.as_uri()
+
+    def update_alarm(self, alarm: Alarm) -> str | None:
+        return self.raise_alarm(alarm) if self._alarm_path(alarm).exists() else None
 
     def _base(self) -> str:
         head = self._ref(self.base_branch)
@@ -271,6 +279,9 @@ class LocalGitRepository:
     def _body_path(self, branch: str) -> Path:
         return self._state_dir() / "pull_requests" / f"{branch.removeprefix(BRANCH_PREFIX)}.md"
 
+    def _alarm_path(self, alarm: Alarm) -> Path:
+        return self._state_dir() / "alarms" / f"{alarm.key}.md"
+
     def _state_dir(self) -> Path:
         return state_dir(self.repo_dir)
 
@@ -304,6 +315,12 @@ def _clean_environment() -> dict[str, str]:
 
 def _fingerprint(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _issue_file(issue: Escalation | Alarm) -> str:
+    """An issue as a Markdown file: its title, what GitHub would show beside it, and its body."""
+    labels = f"Labels: {', '.join(issue.labels)} · assigned to {issue.assignee or 'nobody'}"
+    return f"# {issue.title}\n\n{labels}\n\n{issue.body}"
 
 
 def _body_file(number: int, pull_request: PullRequest, base_branch: str) -> str:

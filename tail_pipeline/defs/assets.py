@@ -1,6 +1,6 @@
 """The whole way of the data, top to bottom: one chain of assets per agent.
 
-trace store → spans → scored_spans → weighted_clusters → tail_yaml → tail_pr, and escalation beside it. A body
+trace store → spans → scored_spans → weighted_clusters → tail_yaml → tail_pr → escalation. A body
 fetches, calls the domain and says in metadata what it did; no decision is made here.
 """
 
@@ -16,18 +16,18 @@ from tail_pipeline.adapters import charts
 from tail_pipeline.adapters.eval_files import load_history, load_rubric, parse_tail, parse_versions, trend_of
 from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_versions
 from tail_pipeline.defs import previews
+from tail_pipeline.defs.escalation_asset import escalation_asset
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
-from tail_pipeline.defs.records import EscalationRecord, PullRequestRecord, TailProposal
+from tail_pipeline.defs.records import PullRequestRecord, TailProposal
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.collection import SpanCollector
 from tail_pipeline.domain.errors import PermanentError
-from tail_pipeline.domain.escalation import compose_escalation
 from tail_pipeline.domain.markdown import inline
 from tail_pipeline.domain.novelty import Outcome
-from tail_pipeline.domain.ports import BranchState, Published
+from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import is_published, target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
@@ -40,12 +40,6 @@ from tail_pipeline.domain.weighted_clusters import Cluster, ClusterPolicy, find_
 
 UNDECLARED_SEGMENTS = "undeclared_segments"
 _MAX_NAMED_SEGMENTS = 20
-
-
-class EscalationConfig(dg.Config):
-    """Whether a growing or capped week may page somebody; a backfill of old weeks only records."""
-
-    page: bool = False
 
 
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
@@ -320,40 +314,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             record = PullRequestRecord(branch.name, published.outcome, published.number, published.url, published.head)
             yield dg.MaterializeResult(value=record, metadata=metadata)
 
-    @chain_asset(
-        key=key("escalation"),
-        ins={"tail_yaml": dg.AssetIn(key("tail_yaml"))},
-        io_manager_key="records",
-        kinds={"git"},
-    )
-    def escalation(
-        context: dg.AssetExecutionContext, checkout: Checkout, config: EscalationConfig, tail_yaml: TailProposal
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        """The page to the engagement owner for a week that is growing or capped."""
-        trend = tail_yaml.trend
-        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
-            url, outcome = None, "not needed"
-            if trend.verdict.escalates and not config.page:
-                outcome = "recorded only: this run may not page"
-            elif trend.verdict.escalates:
-                issue = compose_escalation(
-                    tail_yaml.file, trend, owner=agent.owner, scoping_call_url=agent.scoping_call_url
-                )
-                raised = checkout.repository().escalate(issue)
-                url, outcome = raised.url, Published.CREATED if raised.created else Published.UNCHANGED
-            metadata: dict[str, Any] = {
-                "verdict": trend.verdict.value,
-                "reason": trend.reason,
-                "remark": trend.remark,
-                "outcome": str(outcome),
-                "trend": previews.picture(charts.trend_chart(trend), "trend"),
-            }
-            if url:
-                metadata["url"] = dg.MetadataValue.url(url)
-            record = EscalationRecord(trend.verdict, trend.reason, url)
-            yield dg.MaterializeResult(value=record, metadata=metadata)
-
-    return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, escalation]
+    return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, escalation_asset(agent)]
 
 
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:

@@ -1,4 +1,4 @@
-"""One code location from one checkout: assets, jobs and resources of every agent, so that all callers build the same."""
+"""One code location from one checkout, the same for all callers: assets, jobs, schedules, sensors and resources of every agent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import dagster as dg
 from tail_pipeline.adapters.eval_files import load_configuration
 from tail_pipeline.adapters.state_dir import STATE_DIR
 from tail_pipeline.defs.assets import agent_assets
-from tail_pipeline.defs.automation import mining_job
+from tail_pipeline.defs.automation import agent_automation
+from tail_pipeline.defs.deadline import deadline_automation
 from tail_pipeline.defs.progress import PROGRESS_LOGGER, progress_logger
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.defs.storage import FrameIOManager, RecordIOManager
@@ -26,9 +27,8 @@ def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definit
     """
     config = load_configuration(repo_dir)
     storage = os.environ.get(STORAGE_ENV) or str(repo_dir / STATE_DIR / "frames")
-    return dg.Definitions(
+    chains = dg.Definitions(
         assets=[asset for agent in config.agents for asset in agent_assets(agent)],
-        jobs=[mining_job(agent) for agent in config.agents],
         resources={
             "checkout": Checkout(repo_dir=str(repo_dir), retry_wait_s=retry_wait_s),
             "frames": FrameIOManager(storage),
@@ -37,3 +37,5 @@ def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definit
         loggers={"console": dg.colored_console_logger, PROGRESS_LOGGER: progress_logger},
         executor=dg.in_process_executor,
     )
+    calendars = [agent_automation(agent) for agent in config.agents]
+    return dg.Definitions.merge(chains, *calendars, deadline_automation(config.agents))

@@ -58,11 +58,13 @@ def partition_key(day: MiningDay, segment: str | None) -> str:
     return str(dg.MultiPartitionKey({WEEK_DIMENSION: day.key, SEGMENT_DIMENSION: segment}))
 
 
+def parse_partition_key(key: str) -> tuple[MiningDay, str | None]:
+    """Mining day and segment of a key; raises PermanentError for what is none."""
+    day, _, segment = key.partition("|")
+    return MiningDay.parse(day), segment or None
+
+
 def cell_of(context: dg.AssetExecutionContext, agent: Agent) -> Cell:
     """The partition a run works on."""
-    key = context.partition_key
-    if isinstance(key, dg.MultiPartitionKey):
-        day, segment = MiningDay.parse(key.keys_by_dimension[WEEK_DIMENSION]), key.keys_by_dimension[SEGMENT_DIMENSION]
-    else:
-        day, segment = MiningDay.parse(key), None
+    day, segment = parse_partition_key(context.partition_key)
     return Cell(day, segment, day.window(agent.cadence))

@@ -36,8 +36,8 @@ class PullRequestRecord:
 
 @dataclass(frozen=True)
 class EscalationRecord:
-    """What ``escalation`` holds; ``url`` is None where nothing was raised."""
+    """What ``escalation`` holds: the verdict, why the week escalates, and the issue; ``url`` is None where none was raised."""
 
     verdict: str
-    reason: str
+    reasons: tuple[str, ...]
     url: str | None

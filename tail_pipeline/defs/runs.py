@@ -11,8 +11,9 @@ import dagster as dg
 from filelock import FileLock
 
 from tail_pipeline.adapters.state_dir import state_dir, write_atomically
-from tail_pipeline.defs.automation import mining_job_name
 from tail_pipeline.defs.build import build_definitions
+from tail_pipeline.defs.cells import mining_job_name
+from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
 from tail_pipeline.defs.progress import PROGRESS_LOGGER
 from tail_pipeline.defs.records import PullRequestRecord, TailProposal
@@ -54,7 +55,8 @@ def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | Non
                 raise_on_error=False,
             )
             if not result.success:
-                yield MinedCell(agent, day, segment, None, None, _failure(result))
+                error = failure_message(result.all_events) or "the run failed before its first step"
+                yield MinedCell(agent, day, segment, None, None, error)
                 continue
             prefix = asset_prefix(agent)
             yield MinedCell(
@@ -90,20 +92,3 @@ def _warnings(result: dg.ExecuteInProcessResult, prefix: str) -> tuple[str, ...]
     if bad := spans.metadata["bad_spans"].value:
         warnings.append(f"{bad} rows of the trace store could not be used; the metadata of {prefix}/spans names them")
     return tuple(warnings)
-
-
-def _without_class(message: str) -> str:
-    """Our own errors say everything themselves."""
-    ours = message.strip().startswith("tail_pipeline.domain.errors.")
-    return message.strip().partition(": ")[2] if ours else message.strip()
-
-
-def _failure(result: dg.ExecuteInProcessResult) -> str:
-    for event in result.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            if failure.user_failure_data and failure.user_failure_data.description:
-                return failure.user_failure_data.description
-            cause = failure.error.cause or failure.error if failure.error else None
-            return _without_class(cause.message) if cause else "the step failed without a message"
-    return "the run failed before its first step"

@@ -190,6 +190,14 @@ class Segments(_Strict):
     )
 
 
+class EscalateOn(_Strict):
+    """What raises an escalation beside a growing or capped tail."""
+
+    labels: Annotated[list[Annotated[str, Field(pattern=r"^\S(.*\S)?$")]], Field(min_length=1)] = Field(
+        description="A week that proposes a case with one of these labels escalates the same day."
+    )
+
+
 class Agent(_Strict):
     """One agent in production and the chain of assets that mines its tail."""
 
@@ -215,6 +223,7 @@ class Agent(_Strict):
     reviewers: list[str] = Field(default_factory=list)
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
     scoping_call_url: str | None = None
+    escalate_on: EscalateOn | None = None
 
     @property
     def segment_names(self) -> list[str | None]:
@@ -228,6 +237,10 @@ class Agent(_Strict):
         while not (days := mining_days(week, self.cadence)):
             week = week.shifted(1)
         return days[0]
+
+    @property
+    def escalating_labels(self) -> frozenset[str]:
+        return frozenset(self.escalate_on.labels if self.escalate_on else ())
 
     def eval_dir_of(self, segment: str | None) -> str:
         """Directory with the rubric and the cases that govern this segment."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import polars as pl
 
+from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation
 from tail_pipeline.domain.pull_request import PullRequest
 from tail_pipeline.domain.review import FileVersion
@@ -145,4 +146,12 @@ class Repository(Protocol):
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         """Raise the issue unless one with this key exists."""
+        ...
+
+    def raise_alarm(self, alarm: Alarm) -> str:
+        """Open the issue with this key, or update it when it says something else; returns its URL."""
+        ...
+
+    def update_alarm(self, alarm: Alarm) -> str | None:
+        """Update the issue with this key when it says something else; None where none was ever raised."""
         ...

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from tail_pipeline.domain.weeks import Cadence, IsoWeek, mining_days
+from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, mining_days
 
 FEW_NEW_CLUSTERS = 3
 MIN_WEEKS_FOR_TEST = 4
@@ -70,6 +71,19 @@ def earlier_weeks(week: IsoWeek, cadence: Cadence, count: int) -> list[IsoWeek]:
     for _ in range(count):
         day = day.previous(cadence)
         weeks.append(day.iso_week)
+    return weeks
+
+
+def affected_weeks(week: IsoWeek, cadence: Cadence) -> list[IsoWeek]:
+    """The weeks whose verdict rests on this one: itself and those of the two periods after it, oldest first."""
+    if cadence is not Cadence.MONTHLY:
+        return [week.shifted(later) for later in range(3)]
+    weeks = [week]
+    for first in mining_days(week, cadence):
+        day = first.day
+        for _ in range(2):
+            day = (day + timedelta(days=31)).replace(day=1)
+            weeks.append(MiningDay(day).iso_week)
     return weeks
 
 

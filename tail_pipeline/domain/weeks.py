@@ -102,6 +102,11 @@ class MiningDay:
     def iso_week(self) -> IsoWeek:
         return IsoWeek.of(self.day)
 
+    @property
+    def deadline(self) -> datetime:
+        """When the day's cells have to be mined: noon UTC, three hours after the schedule."""
+        return _midnight(self.day) + timedelta(hours=12)
+
     def window(self, cadence: Cadence) -> Window:
         """The spans this day reads: seven days, one day, or the calendar month before it."""
         match cadence:
@@ -127,6 +132,18 @@ def is_mining_day(day: date, cadence: Cadence) -> bool:
             return True
         case Cadence.MONTHLY:
             return day.day == 1
+
+
+def last_mining_days(until: datetime, cadence: Cadence, count: int) -> list[MiningDay]:
+    """The newest ``count`` mining days that have begun at this moment, oldest first; raises ValueError for a naive one."""
+    if until.tzinfo is None:
+        raise ValueError(f"{until} has no time zone")
+    today = until.astimezone(UTC).date()
+    day = next(MiningDay(one) for back in range(31) if is_mining_day(one := today - timedelta(days=back), cadence))
+    days = [day]
+    while len(days) < count:
+        days.insert(0, days[0].previous(cadence))
+    return days
 
 
 def mining_days(week: IsoWeek, cadence: Cadence) -> list[MiningDay]:

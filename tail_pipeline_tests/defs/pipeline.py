@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from tail_pipeline.defs.build import build_definitions
 from tail_pipeline.domain.spans import SPAN_SCHEMA
@@ -33,6 +36,42 @@ class Pipeline:
         job = build_definitions(self.checkout, retry_wait_s=0).resolve_job_def(f"mine_{AGENT}")
         return job.execute_in_process(partition_key=partition, instance=self.instance, raise_on_error=False)
 
+    @cached_property
+    def repository(self) -> dg.RepositoryDefinition:
+        """The code location as the daemon sees it; of the configuration at first use."""
+        return build_definitions(self.checkout, retry_wait_s=0).get_repository_def()
+
+    def tick(self, at: datetime, schedule: str = f"mine_{AGENT}_schedule") -> ScheduleExecutionData:
+        """What a schedule requests at this moment."""
+        context = dg.build_schedule_context(
+            instance=self.instance, scheduled_execution_time=at, repository_def=self.repository
+        )
+        return self.repository.get_schedule_def(schedule).evaluate_tick(context)
+
+    def land(self, *partitions: str) -> None:
+        """Say that these cells have their pull request."""
+        for partition in partitions:
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(dg.AssetKey([AGENT, "tail_pr"]), partition=partition)
+            )
+
+    def start(
+        self,
+        partition: str,
+        status: dg.DagsterRunStatus = dg.DagsterRunStatus.QUEUED,
+        job: str = f"mine_{AGENT}",
+        assets: Sequence[str] = (),
+    ) -> dg.DagsterRun:
+        """A run as the daemon made it, and which nobody executes."""
+        location = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("tail_pipeline"), self.repository.name)
+        return self.instance.create_run_for_job(
+            self.repository.get_job(job),
+            status=status,
+            remote_job_origin=RemoteJobOrigin(location, job),
+            tags={"dagster/partition": partition},
+            asset_selection=frozenset(dg.AssetKey([AGENT, name]) for name in assets) or None,
+        )
+
     def metadata(self, asset: str, partition: str = f"{WEEK}-1") -> dict[str, Any]:
         """The metadata of the newest materialization of one partition."""
         records = self.instance.fetch_materializations(
@@ -44,6 +83,15 @@ class Pipeline:
 @contextmanager
 def pipeline(checkout: Path) -> Iterator[Pipeline]:
     with dg.DagsterInstance.ephemeral() as instance:
+        yield Pipeline(checkout, instance)
+
+
+@contextmanager
+def persistent_pipeline(checkout: Path) -> Iterator[Pipeline]:
+    """A pipeline whose instance keeps its history in files, as schedules and sensors need it."""
+    home = checkout.parent / "dagster"
+    home.mkdir()
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
         yield Pipeline(checkout, instance)
 
 

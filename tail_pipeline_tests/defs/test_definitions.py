@@ -25,6 +25,19 @@ def test_an_agent_has_one_chain_of_six_assets_under_its_name(checkout: Path) -> 
     assert keys == {f"simulated_support/{name}" for name in CHAIN}
 
 
+def test_the_code_location_loads_as_the_daemon_loads_it(checkout: Path) -> None:
+    repository = build_definitions(checkout).get_repository_def()
+
+    repository.load_all_definitions()
+
+    assert {job.name for job in repository.get_all_jobs()} == {
+        "__ASSET_JOB",
+        "check_deadline",
+        "escalate_simulated_support",
+        "mine_simulated_support",
+    }
+
+
 def test_data_flows_one_way_through_the_chain(checkout: Path) -> None:
     graph = build_definitions(checkout).resolve_asset_graph()
 
@@ -38,7 +51,7 @@ def test_data_flows_one_way_through_the_chain(checkout: Path) -> None:
         "weighted_clusters": ["scored_spans"],
         "tail_yaml": ["scored_spans", "weighted_clusters"],
         "tail_pr": ["tail_yaml"],
-        "escalation": ["tail_yaml"],
+        "escalation": ["tail_pr"],
     }
 
 

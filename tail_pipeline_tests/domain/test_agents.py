@@ -250,3 +250,18 @@ def test_an_agent_is_found_by_its_name() -> None:
 
 def test_an_agent_that_is_not_there_is_none() -> None:
     assert config(agent("a")).agent("b") is None
+
+
+def test_labels_that_must_not_wait_are_declared_per_agent() -> None:
+    found = Agent.model_validate(agent(escalate_on={"labels": ["regulatory", "safety"]}))
+    assert found.escalating_labels == {"regulatory", "safety"}
+
+
+def test_no_label_escalates_unless_declared() -> None:
+    assert Agent.model_validate(agent()).escalating_labels == frozenset()
+
+
+@pytest.mark.parametrize("value", [{}, {"labels": []}, {"labels": [""]}, {"labels": ["a\nb"]}, {"label": ["a"]}, ["a"]])
+def test_escalate_on_of_another_shape_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match="escalate_on"):
+        Agent.model_validate(agent(escalate_on=value))

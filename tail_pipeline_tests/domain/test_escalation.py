@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tail_pipeline.domain.escalation import Escalation, compose_escalation
+from tail_pipeline.domain.escalation import Escalation, compose_escalation, why_escalate
+from tail_pipeline.domain.tail_file import TailCase
 from tail_pipeline.domain.trend import Trend, judge_trend
 from tail_pipeline.domain.weeks import Cadence
 from tail_pipeline_tests.domain.builders import WEEK, tail_case, tail_file, week_numbers
@@ -15,8 +16,22 @@ GROWING: Trend = judge_trend(
 URL = "https://example.com/scoping-call"
 
 
-def compose(*, url: str | None = URL, **changes: object) -> Escalation:
-    return compose_escalation(tail_file(**changes), GROWING, owner="engagement-owner", scoping_call_url=url)
+STEADY: Trend = judge_trend(
+    WEEK, {WEEK.shifted(-back): week_numbers(WEEK.shifted(-back), 8) for back in range(3)}, Cadence.WEEKLY
+)
+LABELS = frozenset({"regulatory", "safety"})
+
+
+def compose(
+    *, url: str | None = URL, trend: Trend = GROWING, labels: frozenset[str] = frozenset(), **changes: object
+) -> Escalation:
+    file = tail_file(**changes)
+    reasons = why_escalate(file, trend, labels)
+    return compose_escalation(file, trend, reasons, owner="engagement-owner", scoping_call_url=url)
+
+
+def shorts(trend: Trend, *cases: TailCase) -> list[str]:
+    return [reason.short for reason in why_escalate(tail_file(cases=list(cases)), trend, LABELS)]
 
 
 def test_the_owner_is_asked() -> None:
@@ -75,3 +90,47 @@ def test_another_agent_segment_or_week_has_a_key_of_its_own(changes: dict[str, s
 
 def test_hyphens_in_names_do_not_make_two_keys_one() -> None:
     assert compose(agent="support", segment="eu-west").key != compose(agent="support-eu", segment="west").key
+
+
+def test_a_week_escalates_for_its_verdict() -> None:
+    assert shorts(GROWING, tail_case(1)) == ["growing"]
+
+
+def test_a_steady_week_does_not_escalate() -> None:
+    assert shorts(STEADY, tail_case(1, labels=["billing"])) == []
+
+
+def test_a_proposed_case_with_a_label_that_must_not_wait_escalates_a_steady_week() -> None:
+    assert shorts(STEADY, tail_case(1), tail_case(2, labels=["billing", "regulatory"])) == ["with regulatory cases"]
+
+
+def test_every_reason_is_named() -> None:
+    cases = (tail_case(1, labels=["safety"]), tail_case(2, labels=["regulatory"]))
+    assert shorts(GROWING, *cases) == ["growing", "with regulatory cases", "with safety cases"]
+
+
+def test_a_case_that_a_reviewer_rejected_does_not_escalate() -> None:
+    rejected = tail_case(1, labels=["regulatory"], status="rejected", rejection_reason="a test account")
+    assert shorts(STEADY, rejected) == []
+
+
+def test_the_title_says_for_which_reasons() -> None:
+    cases = [tail_case(1, labels=["regulatory"])]
+    assert compose(cases=cases, labels=LABELS).title == (
+        "Regression tail growing, with regulatory cases in 2026-W17: support"
+    )
+
+
+def test_an_escalation_for_a_label_names_the_cases_and_the_trend() -> None:
+    cases = [tail_case(number, labels=["regulatory"]) for number in range(1, 8)]
+    body = compose(trend=STEADY, labels=LABELS, cases=cases).body
+    assert (
+        "The regression tail of **support** has 7 cases labelled **regulatory** in 2026-W17: `tail-2026W17-001`" in body
+    )
+    assert "`tail-2026W17-005` and 2 more." in body
+    assert "\nTrend: steady, 8 → 8 clusters" in body
+
+
+def test_the_reason_of_a_week_does_not_make_a_second_issue() -> None:
+    cases = [tail_case(1, labels=["regulatory"])]
+    assert compose(cases=cases, labels=LABELS, trend=STEADY).key == compose(cases=cases).key

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tail_pipeline.domain.trend import Trend, Verdict, WeekNumbers, earlier_weeks, growth_test, judge_trend
-from tail_pipeline.domain.weeks import Cadence, IsoWeek
+from tail_pipeline.domain.trend import (
+    Trend,
+    Verdict,
+    WeekNumbers,
+    affected_weeks,
+    earlier_weeks,
+    growth_test,
+    judge_trend,
+)
+from tail_pipeline.domain.weeks import Cadence, IsoWeek, mining_days
 from tail_pipeline_tests.domain.builders import WEEK, week_numbers
 
 
@@ -134,6 +143,59 @@ def test_a_monthly_agent_is_not_judged_in_a_week_without_a_first() -> None:
 @pytest.mark.parametrize("cadence", [Cadence.WEEKLY, Cadence.DAILY])
 def test_a_weekly_and_a_daily_agent_compare_weeks(cadence: Cadence) -> None:
     assert [str(week) for week in earlier_weeks(IsoWeek(2026, 2), cadence, 3)] == ["2026-W01", "2025-W52", "2025-W51"]
+
+
+@pytest.mark.parametrize(
+    ("week", "cadence", "affected"),
+    [
+        (IsoWeek(2026, 52), Cadence.WEEKLY, ["2026-W52", "2026-W53", "2027-W01"]),
+        (IsoWeek(2026, 17), Cadence.DAILY, ["2026-W17", "2026-W18", "2026-W19"]),
+        (MARCH, Cadence.MONTHLY, ["2026-W09", "2026-W14", "2026-W18"]),
+        (IsoWeek(2026, 49), Cadence.MONTHLY, ["2026-W49", "2026-W53", "2027-W05"]),
+        (WEEK, Cadence.MONTHLY, ["2026-W17"]),
+    ],
+)
+def test_a_week_affects_its_own_verdict_and_those_of_two_periods(
+    week: IsoWeek, cadence: Cadence, affected: list[str]
+) -> None:
+    assert [str(one) for one in affected_weeks(week, cadence)] == affected
+
+
+@given(st.integers(-400, 400), st.sampled_from(Cadence))
+def test_the_weeks_affected_are_those_that_look_back_on_it(shift: int, cadence: Cadence) -> None:
+    week = WEEK.shifted(shift)
+    looking_back = [
+        later for later in (week.shifted(n) for n in range(1, 12)) if week in earlier_weeks(later, cadence, 2)
+    ]
+    mined = bool(mining_days(week, cadence))
+    assert affected_weeks(week, cadence) == [week, *(looking_back if mined else [])]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.sampled_from([3, 20])), min_size=2, max_size=6),
+    st.sampled_from(Cadence),
+    st.randoms(use_true_random=False),
+)
+@settings(deadline=None)
+def test_in_whatever_order_weeks_land_the_same_ones_escalate(
+    counts: list[tuple[int, int]], cadence: Cadence, order: random.Random
+) -> None:
+    """Judging what each landing affects finds every escalating week, and none that the whole history would not."""
+    weeks = [MAY, *earlier_weeks(MAY, cadence, len(counts) - 1)]
+    whole = {
+        week: week_numbers(week, clusters, max_clusters=cap)
+        for week, (clusters, cap) in zip(weeks, counts, strict=True)
+    }
+    landed: dict[IsoWeek, WeekNumbers] = {}
+    escalated: set[IsoWeek] = set()
+    for week in order.sample(weeks, len(weeks)):
+        landed[week] = whole[week]
+        escalated |= {
+            one
+            for one in affected_weeks(week, cadence)
+            if one in landed and judge_trend(one, landed, cadence).verdict.escalates
+        }
+    assert escalated == {week for week in weeks if judge_trend(week, whole, cadence).verdict.escalates}
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.errors import PermanentError
-from tail_pipeline.domain.weeks import PARTITION_FORMAT, Cadence, IsoWeek, MiningDay, mining_days, weeks_between
+from tail_pipeline.domain.weeks import (
+    PARTITION_FORMAT,
+    Cadence,
+    IsoWeek,
+    MiningDay,
+    last_mining_days,
+    mining_days,
+    weeks_between,
+)
 from tail_pipeline_tests.domain.builders import at
 
 days = st.dates(date(1990, 1, 1), date(2090, 12, 31))
@@ -128,3 +136,48 @@ def test_weeks_between_holds_both_ends_oldest_first() -> None:
 
 def test_weeks_between_is_empty_when_the_last_is_before_the_first() -> None:
     assert list(weeks_between(IsoWeek(2026, 18), IsoWeek(2026, 17))) == []
+
+
+@pytest.mark.parametrize(
+    ("until", "cadence", "keys"),
+    [
+        ("2026-04-20T09:00", Cadence.WEEKLY, ["2026-W14-1", "2026-W15-1", "2026-W16-1", "2026-W17-1"]),
+        ("2026-04-19T23:59", Cadence.WEEKLY, ["2026-W13-1", "2026-W14-1", "2026-W15-1", "2026-W16-1"]),
+        ("2027-01-04T09:00", Cadence.WEEKLY, ["2026-W51-1", "2026-W52-1", "2026-W53-1", "2027-W01-1"]),
+        ("2027-01-01T09:00", Cadence.DAILY, ["2026-W53-2", "2026-W53-3", "2026-W53-4", "2026-W53-5"]),
+        ("2026-02-01T09:00", Cadence.MONTHLY, ["2025-W44-6", "2025-W49-1", "2026-W01-4", "2026-W05-7"]),
+        ("2026-03-31T09:00", Cadence.MONTHLY, ["2025-W49-1", "2026-W01-4", "2026-W05-7", "2026-W09-7"]),
+    ],
+    ids=[
+        "on a Monday",
+        "before midnight",
+        "over a week 53",
+        "days over a year",
+        "months over a year",
+        "end of a month",
+    ],
+)
+def test_the_last_mining_days_are_those_that_have_begun(until: str, cadence: Cadence, keys: list[str]) -> None:
+    assert [day.key for day in last_mining_days(at(until), cadence, 4)] == keys
+
+
+@given(days, cadences, st.integers(1, 6))
+def test_the_last_mining_days_follow_one_another(day: date, cadence: Cadence, count: int) -> None:
+    found = last_mining_days(datetime(day.year, day.month, day.day, 9, tzinfo=UTC), cadence, count)
+    assert len(found) == count
+    assert [one.previous(cadence) for one in found[1:]] == found[:-1]
+    assert found[-1].day <= day < found[-1].day + timedelta(days=31)
+
+
+def test_a_moment_elsewhere_counts_as_it_does_in_utc() -> None:
+    early_on_tuesday = datetime(2026, 4, 21, 1, tzinfo=timezone(timedelta(hours=9)))
+    assert last_mining_days(early_on_tuesday, Cadence.DAILY, 1)[0].key == "2026-W17-1"
+
+
+def test_a_moment_without_a_time_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        last_mining_days(datetime(2026, 4, 20, 9), Cadence.WEEKLY, 4)  # noqa: DTZ001
+
+
+def test_the_deadline_is_noon_of_the_mining_day() -> None:
+    assert MiningDay.parse("2026-W17-1").deadline == at("2026-04-20T12:00")

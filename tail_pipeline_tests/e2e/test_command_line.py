@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tail_pipeline.domain.weeks import Cadence, last_mining_days
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
 from tail_pipeline_tests.defs.pipeline import FAILING, configure, span, write_spans
 
@@ -100,6 +102,65 @@ def test_mine_one_week_again_prints_what_it_found(demo: tuple[Path, str]) -> Non
     assert [(row["day"], row["cases"], row["pull_request"]) for row in rows] == [("2026-W16-1", 5, "unchanged")]
 
 
+def test_a_demo_that_mined_every_week_is_not_late(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    rows = json.loads(run("check-deadline", "--repo", target, "--day", "2026-W17-1", "--json").stdout)
+
+    assert [(row["day"], row["deadline"], row["deadline_passed"], row["missing"]) for row in rows] == [
+        ("2026-W17-1", "2026-04-20 12:00 UTC", True, [])
+    ]
+
+
+def test_check_deadline_names_the_cells_that_are_missing_and_what_failed(checkout: Path) -> None:
+    configure(checkout, "    segments: {by: tenant, values: [acme, globex, initech]}\n")
+    run("mine", "--repo", checkout, "--week", "2026-W17", "--segment", "acme", expect=1)
+    write_spans(checkout, [{**span(n, f"refund {n}", FAILING), "tenant": "globex"} for n in range(4)])
+    run("mine", "--repo", checkout, "--week", "2026-W17", "--segment", "globex")
+
+    done = run("check-deadline", "--repo", checkout, "--day", "2026-W17-1", expect=1)
+    rows = json.loads(run("check-deadline", "--repo", checkout, "--day", "2026-W17-1", "--json", expect=1).stdout)
+
+    missing = {cell["segment"]: cell for cell in rows[0]["missing"]}
+    assert {name: cell["state"] for name, cell in missing.items()} == {"acme": "failed", "initech": "never mined"}
+    assert "no file matches" in missing["acme"]["last_failure"]
+    assert "missing: simulated-support acme 2026-W17-1: failed: trace store files" in done.stderr
+    assert not (checkout / ".tail" / "alarms").exists()
+
+
+def test_check_deadline_looks_at_the_newest_mining_day_and_says_when_it_is_not_due_yet(checkout: Path) -> None:
+    newest = last_mining_days(datetime.now(UTC), Cadence.WEEKLY, 1)[0]
+    due = datetime.now(UTC) >= newest.deadline
+
+    done = run("check-deadline", "--repo", checkout, expect=1 if due else 0)
+
+    assert done.stdout.splitlines()[1].split() == [
+        *("simulated-support", newest.key, *f"{newest.deadline:%Y-%m-%d %H:%M} UTC".split()),
+        *(["1", "1"] if due else ["1", "not", "due", "yet"]),
+    ]
+
+
+def test_check_deadline_before_the_first_mining_day_is_quiet(checkout: Path) -> None:
+    agents = checkout / "eval" / "agents.yaml"
+    agents.write_text(
+        agents.read_text(encoding="utf-8").replace("start_week: 2026-W10", "start_week: 2099-W01"), encoding="utf-8"
+    )
+
+    assert "no mining day of these agents has come yet" in run("check-deadline", "--repo", checkout).stdout
+
+
+def test_escalate_says_for_which_label_a_week_may_not_wait(checkout: Path) -> None:
+    configure(checkout, "    escalate_on: {labels: [regulatory]}\n")
+    write_spans(checkout, [{**span(n, f"cite statute {n}", FAILING), "labels": ["regulatory"]} for n in range(2)])
+    run("mine", "--repo", checkout, "--week", "2026-W17")
+
+    rows = json.loads(run("escalate", "--repo", checkout, "--week", "2026-W17", "--json").stdout)
+
+    assert [(row["verdict"], row["escalates_for"]) for row in rows] == [("unknown", ["with regulatory cases"])]
+    issue = (checkout / ".tail" / "escalations" / "simulated-support.2026-W17.md").read_text(encoding="utf-8")
+    assert issue.startswith("# Regression tail with regulatory cases in 2026-W17: simulated-support\n")
+
+
 def test_validate_names_file_line_and_case_of_everything_at_once(checkout: Path) -> None:
     configure(checkout)
     write_spans(checkout, [span(n, f"refund number {n}", FAILING) for n in range(4)])
@@ -155,6 +216,13 @@ def test_a_failed_cell_is_named_and_the_others_run(checkout: Path) -> None:
         (["mine", "--week", "2026-W09"], "2026-W09-1 is before the start_week 2026-W10"),
         (["mine", "--day", "2026-W17-3"], "not a mining day of simulated-support, which is mined weekly"),
         (["mine", "--day", "2999-W01-1"], "its mining day is in the future"),
+        (["check-deadline", "--day", "2026-W17-3"], "2026-W17-3 is not a mining day of any agent"),
+        (["check-deadline", "--day", "2999-W01-1"], "its mining day is in the future"),
+        (
+            ["check-deadline", "--agent", "simulated-support", "--day", "2026-W17-3"],
+            "not a mining day of simulated-support, which is mined weekly",
+        ),
+        (["check-deadline", "--agent", "nobody"], "no agent 'nobody' in eval/agents.yaml"),
         (["mine", "--agent", "nobody"], "no agent 'nobody' in eval/agents.yaml"),
         (["mine", "--segment", "acme"], "no segment 'acme' in eval/agents.yaml"),
         (["mine", "--week", "2026-W17", "--day", "2026-W17-1"], "give --week or --day, not both"),
@@ -177,7 +245,7 @@ def test_a_broken_configuration_exits_with_2_and_lists_everything(checkout: Path
     assert "eval/agents.yaml:3: foo: unknown key" in printed
 
 
-@pytest.mark.parametrize("command", ["mine", "backfill", "validate", "escalate", "schemas", "demo"])
+@pytest.mark.parametrize("command", ["mine", "backfill", "validate", "escalate", "check-deadline", "schemas", "demo"])
 def test_every_command_has_help(command: str) -> None:
     assert f"tail-pipeline {command} [OPTIONS]" in run(command, "--help").stdout
 

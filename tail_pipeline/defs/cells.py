@@ -1,0 +1,110 @@
+"""Which cells (mining day x segment) have no pull request, and what their runs said, as the Dagster instance knows it.
+
+Schedule, deadline, alarms and ``check-deadline`` all ask here, so that they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import dagster as dg
+
+from tail_pipeline.defs.failures import failure_message
+from tail_pipeline.defs.partitions import asset_prefix, parse_partition_key, partition_key
+from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.alarm import MissingCell
+from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.weeks import MiningDay, last_mining_days
+
+MINED_ASSETS = ("spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr")
+MAX_LANDED_PER_TICK = 20
+"""Materializations one tick of a sensor looks at, so that it ends well within Dagster's time limit of 60 s."""
+
+Landed = tuple[int, MiningDay, str | None]
+_PARTITION_TAG = "dagster/partition"
+_FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+
+
+def mining_job_name(agent: Agent) -> str:
+    return f"mine_{asset_prefix(agent)}"
+
+
+def mined_asset_keys(agent: Agent) -> list[dg.AssetKey]:
+    return [dg.AssetKey([asset_prefix(agent), name]) for name in MINED_ASSETS]
+
+
+def tail_pr_key(agent: Agent) -> dg.AssetKey:
+    """The asset whose materialization says that a cell has been mined."""
+    return mined_asset_keys(agent)[-1]
+
+
+def recent_mining_days(agent: Agent, until: datetime, count: int) -> list[MiningDay]:
+    """The agent's newest mining days that have begun, oldest first; fewer where its first one is among them."""
+    return [day for day in last_mining_days(until, agent.cadence, count) if day >= agent.first_mining_day]
+
+
+def cell_of_key(agent: Agent, key: str | None) -> tuple[MiningDay, str | None] | None:
+    """Mining day and segment of a partition of the agent; None for one it has not, or has no longer."""
+    try:
+        day, segment = parse_partition_key(key or "")
+    except PermanentError:
+        return None
+    return (day, segment) if segment in agent.segment_names else None
+
+
+def mined_cells(instance: dg.DagsterInstance, agent: Agent) -> set[tuple[MiningDay, str | None]]:
+    keys = instance.get_materialized_partitions(tail_pr_key(agent))
+    return {cell for key in keys if (cell := cell_of_key(agent, key))}
+
+
+def missing_cells(instance: dg.DagsterInstance, agent: Agent, days: Iterable[MiningDay]) -> list[MissingCell]:
+    """The cells of these days without a ``tail_pr``, day by day, segments as declared."""
+    mined = mined_cells(instance, agent)
+    missing = [(day, segment) for day in days for segment in agent.segment_names if (day, segment) not in mined]
+    if not missing:
+        return []
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    under_way = {run.tags.get(_PARTITION_TAG) for run in unfinished if _touches(run, agent, [tail_pr_key(agent)])}
+    return [MissingCell(day, segment, partition_key(day, segment) in under_way) for day, segment in missing]
+
+
+def with_failures(instance: dg.DagsterInstance, agent: Agent, cells: Sequence[MissingCell]) -> list[MissingCell]:
+    """The cells, each with what the last failed run of it said."""
+    return [replace(cell, failure=_last_failure(instance, agent, cell)) for cell in cells]
+
+
+def landed_cells(context: dg.SensorEvaluationContext, agent: Agent) -> tuple[list[Landed], int]:
+    """Cells mined since the cursor, as (event-log storage id, day, segment) in the order they landed, and the next cursor."""
+    after = int(context.cursor or 0)
+    records = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=tail_pr_key(agent), after_storage_id=after),
+        limit=MAX_LANDED_PER_TICK,
+        ascending=True,
+    ).records
+    cells = ((record.storage_id, cell_of_key(agent, record.partition_key)) for record in records)
+    return [(number, *cell) for number, cell in cells if cell], records[-1].storage_id if records else after
+
+
+def mined_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] | None:
+    """The cell of the agent this run was mining, whoever started it; None for any other run."""
+    return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, mined_asset_keys(agent)) else None
+
+
+def _last_failure(instance: dg.DagsterInstance, agent: Agent, cell: MissingCell) -> str | None:
+    tags = {_PARTITION_TAG: partition_key(cell.day, cell.segment)}
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)):
+        if _touches(run, agent, mined_asset_keys(agent)):
+            failures = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+            entries = instance.all_logs(run.run_id, of_type=failures)
+            return failure_message(entry.dagster_event for entry in entries if entry.dagster_event)
+    return None
+
+
+def _touches(run: dg.DagsterRun, agent: Agent, keys: Collection[dg.AssetKey]) -> bool:
+    """Whether a run was to materialize any of these assets; a run of the whole job names none."""
+    if run.asset_selection:
+        return not run.asset_selection.isdisjoint(keys)
+    return run.job_name == mining_job_name(agent)
