@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,18 @@ query ($asset: AssetKeyInput!, $name: String!) {
     }
   }
 }"""
+_WORKSPACE = """{
+  workspaceOrError {
+    ... on Workspace {
+      locationEntries { loadStatus locationOrLoadError { __typename ... on PythonError { message } } }
+    }
+  }
+}"""
+_TICKS = {
+    kind: f"query ($owner: {kind.title()}Selector!) {{ {kind}OrError({kind}Selector: $owner) {{ ... on {kind.title()} {{ "
+    f"{kind}State {{ ticks {{ status timestamp runIds error {{ message }} }} }} }} }} }}"
+    for kind in ("schedule", "sensor")
+}
 _REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "tail_pipeline.definitions"}
 
 
@@ -155,6 +168,22 @@ class Deployment:
             "executionForLatestMaterialization"
         ]
 
+    def ticks(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """What a schedule or a sensor did so far, newest first, as its page shows it."""
+        owner = {**_REPOSITORY, f"{kind}Name": name}
+        found = self.graphql(_TICKS[kind], owner=owner)[f"{kind}OrError"][f"{kind}State"]["ticks"]
+        return [tick for tick in found if tick["status"] != "STARTED"]
+
+    def put_back(self, schedule: str, moment: datetime) -> None:
+        """Have the stored state of a schedule say that no daemon has looked at it since ``moment``.
+
+        That is what a daemon finds that was away for so long; nothing else is changed, and no clock is.
+        """
+        [state] = [one for one in self.instance.all_instigator_state() if one.instigator_name == schedule]
+        seen = moment.timestamp()
+        data = state.instigator_data._replace(start_timestamp=seen, last_iteration_timestamp=seen)
+        self.instance.update_instigator_state(state.with_data(data))
+
     def runs(self, **filters: Any) -> list[dg.DagsterRun]:
         """The runs a filter finds, oldest first."""
         return list(self.instance.get_runs(filters=dg.RunsFilter(**filters)))[::-1]
@@ -217,11 +246,15 @@ def free_port() -> int:
 
 
 def _answers(deployment: Deployment) -> bool:
+    """Whether the webserver is up with the code location loaded; raises when that cannot be loaded."""
     try:
-        locations = deployment.graphql("{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }")
+        workspace = deployment.graphql(_WORKSPACE)["workspaceOrError"]
     except (urllib.error.URLError, ConnectionError):
         return False
-    return [entry["loadStatus"] for entry in locations["workspaceOrError"]["locationEntries"]] == ["LOADED"]
+    [location] = workspace["locationEntries"]
+    found = location["locationOrLoadError"] or {}
+    assert found.get("__typename") != "PythonError", found["message"]
+    return location["loadStatus"] == "LOADED"
 
 
 @contextmanager
