@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -40,6 +40,15 @@ class EvalFindings:
 
     errors: list[Finding]
     undecided: list[Finding]
+    outdated: list[Finding]
+
+
+@dataclass(frozen=True)
+class PublishedFindings:
+    """What is wrong in the repository's tail files, and which of those under review were mined under another rubric."""
+
+    read: int
+    errors: list[Finding]
     outdated: list[Finding]
 
 
@@ -188,6 +197,24 @@ def load_weeks(
     return {week: (tails.get(week), judge_trend(week, numbers, agent.cadence)) for week in weeks}
 
 
+def check_published_tails(repository: Repository, agent: Agent) -> PublishedFindings:
+    """The agent's tail files, wherever they are; under review is one on a tail branch nobody merged or deleted."""
+    found = PublishedFindings(0, [], [])
+    for segment in agent.segment_names:
+        rubric_path = agent.rubric_path(segment)
+        rubric = load_rubric(repository, rubric_path)
+        for file in repository.tail_files(agent.tail_dir_of(segment)):
+            found = replace(found, read=found.read + 1)
+            try:
+                tail = parse_tail(file.text, _place(file))
+            except InvalidFile as error:
+                found.errors.extend(error.findings)
+                continue
+            if file.branch and not file.abandoned:
+                found.outdated.extend(_outdated(file.text, _place(file), tail, rubric, rubric_path))
+    return found
+
+
 def check_eval_files(repo_dir: Path) -> EvalFindings:
     """Every file under the agents' eval directories of the work tree."""
     try:
@@ -211,7 +238,9 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
             rubrics[path] = record
         elif isinstance(record, TailFile):
             found.undecided.extend(undecided(text, path))
-            found.outdated.extend(_outdated(text, path, record, rubrics))
+            rubric_path = f"{path.partition('/tail/')[0]}/rubric.yaml"
+            if rubric := rubrics.get(rubric_path):
+                found.outdated.extend(_outdated(text, path, record, rubric, rubric_path))
     found.errors.sort(key=lambda finding: (finding.file, finding.line))
     return found
 
@@ -290,11 +319,9 @@ def _rubrics_first(entry: tuple[str, Callable[[str, str], object], bool]) -> tup
     return entry[1] is not parse_rubric, entry[0]
 
 
-def _outdated(text: str, path: str, tail: TailFile, rubrics: Mapping[str, Rubric]) -> list[Finding]:
-    """A file still under review whose thresholds or criteria are no longer those of its rubric."""
-    rubric_path = f"{path.partition('/tail/')[0]}/rubric.yaml"
-    rubric = rubrics.get(rubric_path)
-    if rubric is None or all(case.status != "proposed" for case in tail.cases):
+def _outdated(text: str, path: str, tail: TailFile, rubric: Rubric, rubric_path: str) -> list[Finding]:
+    """A file with undecided cases whose thresholds or criteria are no longer those of its rubric."""
+    if all(case.status != "proposed" for case in tail.cases):
         return []
     made_with = (tail.rubric.sha, tail.rubric.rubric_min_score, tail.rubric.ragas_faithfulness)
     now = (rubric.sha, rubric.rubric_min_score, rubric.ragas_faithfulness)

@@ -15,7 +15,7 @@ import polars as pl
 from tail_pipeline.adapters import charts
 from tail_pipeline.adapters.eval_files import load_history, load_rubric, parse_tail, parse_versions, trend_of
 from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_versions
-from tail_pipeline.defs import previews
+from tail_pipeline.defs import checks, previews
 from tail_pipeline.defs.escalation_asset import escalation_asset
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
@@ -25,21 +25,18 @@ from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.collection import SpanCollector
 from tail_pipeline.domain.errors import PermanentError
-from tail_pipeline.domain.markdown import inline
 from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import is_published, target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
-from tail_pipeline.domain.scoring import SCORED_COLUMNS
+from tail_pipeline.domain.run_checks import undeclared
+from tail_pipeline.domain.scoring import SCORED_COLUMNS, is_signalled
 from tail_pipeline.domain.selection import TRIGGERS, is_failing, is_passing, with_triggers
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
 from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, draft, render
 from tail_pipeline.domain.weeks import Cadence
 from tail_pipeline.domain.weighted_clusters import Cluster, ClusterPolicy, find_weighted_clusters, from_frame, to_frame
-
-UNDECLARED_SEGMENTS = "undeclared_segments"
-_MAX_NAMED_SEGMENTS = 20
 
 
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
@@ -55,16 +52,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     def key(name: str) -> dg.AssetKey:
         return dg.AssetKey([prefix, name])
 
-    undeclared = dg.AssetCheckSpec(
-        UNDECLARED_SEGMENTS,
-        asset=key("spans"),
-        description="Every segment seen in the traces is declared in agents.yaml.",
-    )
-
     @chain_asset(
         key=key("spans"),
         io_manager_key="frames",
-        check_specs=[undeclared] if agent.segments else [],
+        check_specs=checks.made_with("spans", agent),
         kinds={agent.traces.store, "polars"},
     )
     def spans(context: dg.AssetExecutionContext, checkout: Checkout) -> Iterator[dg.MaterializeResult[Any]]:
@@ -93,30 +84,23 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "set_aside": previews.set_aside(collected),
                 "store": store.name,
             }
-            checks = []
+            results = [checks.bad_spans(agent, collected)]
             if agent.segments:
                 seen = store.count_by_segment(cell.window, agent.name, agent.segments.by)
-                unknown = {
-                    str(name): n for name, n in seen.items() if name and name not in agent.segments.values.values()
-                }
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
-                    "undeclared_segments": previews.counts_table(agent.segments.by, unknown),
+                    "undeclared_segments": previews.counts_table(
+                        agent.segments.by, undeclared(agent.segments.values.values(), seen)
+                    ),
                 }
-                checks = [
-                    dg.AssetCheckResult(
-                        check_name=UNDECLARED_SEGMENTS,
-                        passed=not unknown and not seen.get(None),
-                        severity=dg.AssetCheckSeverity.ERROR,
-                        description=_undeclared_message(agent, unknown, seen.get(None, 0)),
-                    )
-                ]
-            yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=checks)
+                results.append(checks.undeclared_segments(agent.segments, seen))
+            yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
 
     @chain_asset(
         key=key("scored_spans"),
         ins={"spans": dg.AssetIn(key("spans"))},
         io_manager_key="frames",
+        check_specs=checks.made_with("scored_spans", agent),
         kinds={"polars"},
     )
     def scored_spans(
@@ -137,6 +121,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 pl.len().alias("spans"),
                 is_failing().sum().alias("failing"),
                 pl.col("score").is_null().sum().alias("unscored"),
+                is_signalled().sum().alias("signalled"),
                 *(pl.col("triggers").list.contains(name).sum().alias(name) for name in TRIGGERS),
             ).collect()
             reasons = frame.group_by("unscored_reason").len().drop_nulls().sort("unscored_reason").collect()
@@ -152,12 +137,14 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "rubric": f"{path} {rubric.sha}",
                 "thresholds": f"score < {rubric.rubric_min_score}, faithfulness < {rubric.ragas_faithfulness}",
             }
-            yield dg.MaterializeResult(value=frame, metadata=metadata)
+            results = [checks.unscored_share(agent, rubric, counts)]
+            yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
 
     @chain_asset(
         key=key("weighted_clusters"),
         ins={"scored_spans": dg.AssetIn(key("scored_spans"))},
         io_manager_key="frames",
+        check_specs=checks.made_with("weighted_clusters", agent),
         kinds={"scikitlearn", "polars"},
     )
     def weighted_clusters(
@@ -198,7 +185,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "preview": previews.clusters_table(shown),
                 "map": previews.picture(charts.cluster_map(week.points, titles), "map of the week"),
             }
-            yield dg.MaterializeResult(value=to_frame(week.clusters), metadata=metadata)
+            results = [checks.unclustered_share(failing.height, alone), checks.cap_hit(agent, week)]
+            yield dg.MaterializeResult(value=to_frame(week.clusters), metadata=metadata, check_results=results)
 
     @chain_asset(
         key=key("tail_yaml"),
@@ -321,19 +309,6 @@ def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
     if agent.segments is None or cell.segment is None:
         return SegmentFilter(agent.name)
     return SegmentFilter(agent.name, agent.segments.by, agent.segments.values[cell.segment])
-
-
-def _undeclared_message(agent: Agent, unknown: dict[str, int], without: int) -> str:
-    if not unknown and not without:
-        return "every span belongs to a declared segment"
-    shown = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NAMED_SEGMENTS]
-    parts = [f"{count} spans of '{inline(value, 60)}'" for value, count in shown]
-    if len(unknown) > len(shown):
-        parts.append(f"{len(unknown) - len(shown)} more")
-    if without:
-        parts.append(f"{without} spans without one")
-    assert agent.segments is not None, "only an agent with segments is checked"
-    return f"not mined, because {agent.segments.by} is not declared in eval/agents.yaml: {', '.join(parts)}"
 
 
 def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

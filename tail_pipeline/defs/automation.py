@@ -35,6 +35,9 @@ _CRON = {Cadence.WEEKLY: "0 9 * * 1", Cadence.DAILY: "0 9 * * *", Cadence.MONTHL
 
 Clock = Callable[[], datetime]
 
+AGENT_TAG = "tail_pipeline/agent"
+"""On every run of a mining job; dagster.yaml lets one run of each value go at a time."""
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
@@ -57,6 +60,7 @@ def mining_job(agent: Agent) -> "dg.UnresolvedAssetJobDefinition":
         selection=dg.AssetSelection.assets(*mined_asset_keys(agent)),
         description=f"Trace store to pull request for one {agent.cadence} partition of {agent.name}.",
         executor_def=dg.in_process_executor,
+        tags={AGENT_TAG: asset_prefix(agent)},
     )
 
 

@@ -1,4 +1,4 @@
-"""One code location from one checkout, the same for all callers: assets, jobs, schedules, sensors and resources of every agent."""
+"""One code location from one checkout, the same for all callers: what every agent has, from assets and checks to sensors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tail_pipeline.adapters.eval_files import load_configuration
 from tail_pipeline.adapters.state_dir import STATE_DIR
 from tail_pipeline.defs.assets import agent_assets
 from tail_pipeline.defs.automation import agent_automation
+from tail_pipeline.defs.checks import published_file_check
 from tail_pipeline.defs.deadline import deadline_automation
 from tail_pipeline.defs.progress import PROGRESS_LOGGER, progress_logger
 from tail_pipeline.defs.resources import Checkout
@@ -29,6 +30,7 @@ def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definit
     storage = os.environ.get(STORAGE_ENV) or str(repo_dir / STATE_DIR / "frames")
     chains = dg.Definitions(
         assets=[asset for agent in config.agents for asset in agent_assets(agent)],
+        asset_checks=[published_file_check(agent) for agent in config.agents],
         resources={
             "checkout": Checkout(repo_dir=str(repo_dir), retry_wait_s=retry_wait_s),
             "frames": FrameIOManager(storage),

@@ -66,7 +66,7 @@ def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | Non
                 result.output_for_node(f"{prefix}__tail_yaml"),
                 result.output_for_node(f"{prefix}__tail_pr"),
                 None,
-                _warnings(result, prefix),
+                _warnings(result),
             )
 
 
@@ -83,12 +83,8 @@ def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:
         return dg.DagsterInstance.from_config(str(home))
 
 
-def _warnings(result: dg.ExecuteInProcessResult, prefix: str) -> tuple[str, ...]:
-    """What succeeded all the same and a person should know: rows that could not be used, checks that failed."""
-    warnings = [
+def _warnings(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    """The checks that failed: what succeeded all the same and a person should know."""
+    return tuple(
         f"{check.check_name}: {check.description}" for check in result.get_asset_check_evaluations() if not check.passed
-    ]
-    spans = result.asset_materializations_for_node(f"{prefix}__spans")[0]
-    if bad := spans.metadata["bad_spans"].value:
-        warnings.append(f"{bad} rows of the trace store could not be used; the metadata of {prefix}/spans names them")
-    return tuple(warnings)
+    )

@@ -219,6 +219,9 @@ class Agent(_Strict):
     feedback_lookback_days: Annotated[int, Field(ge=0, le=366)] = Field(
         default=30, description="How old an answer may be that this window's feedback brings back."
     )
+    max_unscored_share: Share = Field(
+        default=0.2, description="Share of spans the judge left without a score above which a check fails."
+    )
     open_empty_pr: bool = Field(default=True, description="Open a pull request for a week without a single case.")
     reviewers: list[str] = Field(default_factory=list)
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")

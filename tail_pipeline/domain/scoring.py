@@ -47,6 +47,11 @@ class RecordedScores:
         )
 
 
+def is_signalled() -> pl.Expr:
+    """True for a scored span by which a failure could show at all: a score, a faithfulness or any feedback."""
+    return pl.any_horizontal(pl.col("score", "faithfulness", "user_feedback", "correction").is_not_null())
+
+
 def _in_unit_interval(column: pl.Expr) -> pl.Expr:
     """False for null, NaN and anything outside 0..1."""
     return (column.is_not_nan() & column.is_between(0, 1)).fill_null(False)

@@ -1,0 +1,132 @@
+"""Asset checks: what a person should look at after a run that went through, where they would look for it.
+
+Most are judged while their asset is made and have a status per partition. ``file_matches_rubric`` is about
+what is published now, so it can be run again at any time, without mining anything.
+"""
+
+import warnings
+from collections.abc import Mapping
+
+import dagster as dg
+
+from tail_pipeline.adapters.eval_files import check_published_tails
+from tail_pipeline.defs.failures import as_dagster_failures
+from tail_pipeline.defs.partitions import asset_prefix, partitions_of
+from tail_pipeline.defs.resources import Checkout
+from tail_pipeline.domain.agents import Agent, Segments
+from tail_pipeline.domain.collection import Collected
+from tail_pipeline.domain.novelty import Outcome
+from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.run_checks import (
+    CheckOutcome,
+    check_bad_spans,
+    check_cap,
+    check_segments,
+    check_tail_files,
+    check_unclustered,
+    check_unscored,
+)
+from tail_pipeline.domain.weighted_clusters import WeekClusters
+
+BAD_SPANS = "bad_spans"
+UNDECLARED_SEGMENTS = "undeclared_segments"
+UNSCORED_SHARE = "unscored_share"
+UNCLUSTERED_SHARE = "unclustered_share"
+CAP_HIT = "cap_hit"
+FILE_MATCHES_RUBRIC = "file_matches_rubric"
+
+_CHECKED_WITH = {
+    "spans": {
+        BAD_SPANS: "Every row of the trace store could be used.",
+        UNDECLARED_SEGMENTS: "Every segment seen in the traces is declared in agents.yaml.",
+    },
+    "scored_spans": {UNSCORED_SHARE: "Enough spans have a score, or at least something by which they could fail."},
+    "weighted_clusters": {
+        UNCLUSTERED_SHARE: "Most failing spans belong to a cluster.",
+        CAP_HIT: "No cluster was cut off by max_clusters.",
+    },
+}
+
+
+def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
+    """The checks that are judged while ``asset`` is materialized."""
+    names = _CHECKED_WITH[asset]
+    with warnings.catch_warnings():
+        # A preview in this Dagster. Without it the last partition mined would hide what failed in all others.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(
+                name,
+                asset=dg.AssetKey([asset_prefix(agent), asset]),
+                description=description,
+                partitions_def=partitions_of(agent),
+            )
+            for name, description in names.items()
+            if name != UNDECLARED_SEGMENTS or agent.segments
+        ]
+
+
+def bad_spans(agent: Agent, collected: Collected) -> dg.AssetCheckResult:
+    return _result(BAD_SPANS, check_bad_spans(collected, agent.max_bad_span_share))
+
+
+def undeclared_segments(segments: Segments, seen: Mapping[str | None, int]) -> dg.AssetCheckResult:
+    return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.values.values(), seen))
+
+
+def unscored_share(agent: Agent, rubric: Rubric, counts: Mapping[str, int]) -> dg.AssetCheckResult:
+    """``counts`` holds the numbers of ``spans``, of those ``unscored``, and of those ``signalled``."""
+    outcome = check_unscored(
+        spans=counts["spans"],
+        unscored=counts["unscored"],
+        signalled=counts["signalled"],
+        judge_model=rubric.judge_model,
+        max_share=agent.max_unscored_share,
+    )
+    return _result(UNSCORED_SHARE, outcome)
+
+
+def unclustered_share(failing: int, unclustered: int) -> dg.AssetCheckResult:
+    return _result(UNCLUSTERED_SHARE, check_unclustered(failing=failing, unclustered=unclustered))
+
+
+def cap_hit(agent: Agent, week: WeekClusters) -> dg.AssetCheckResult:
+    outcome = check_cap(
+        proposed=week.count(Outcome.PROPOSED),
+        over_cap=week.count(Outcome.OVER_CAP),
+        max_clusters=agent.max_clusters,
+    )
+    return _result(CAP_HIT, outcome)
+
+
+def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:
+    """Reads all tail files of the agent and the rubrics on the base branch, after the pull request where one is made.
+
+    It has no partition: the UI runs a check on its own only then, and one that asks about all files needs none.
+    """
+    prefix = asset_prefix(agent)
+
+    @dg.asset_check(
+        asset=dg.AssetKey([prefix, "tail_yaml"]),
+        name=FILE_MATCHES_RUBRIC,
+        additional_deps=[dg.AssetKey([prefix, "tail_pr"])],
+        description="Every published tail file can be read, and those under review were mined under the rubric on main.",
+    )
+    def file_matches_rubric(checkout: Checkout) -> dg.AssetCheckResult:
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            found = check_published_tails(checkout.repository(), agent)
+        return _result(
+            FILE_MATCHES_RUBRIC, check_tail_files(read=found.read, errors=found.errors, outdated=found.outdated)
+        )
+
+    return file_matches_rubric
+
+
+def _result(name: str, outcome: CheckOutcome) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=outcome.passed,
+        severity=dg.AssetCheckSeverity.ERROR if outcome.loses_data else dg.AssetCheckSeverity.WARN,
+        description=outcome.message,
+        metadata=dict(outcome.counts),
+    )
