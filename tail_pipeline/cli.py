@@ -390,9 +390,13 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             "number",
         ]
         _print_table(rows, columns)
+    told: set[str] = set()
     for row in rows:
         for warning in row["warnings"]:
-            click.echo(f"warning: {_named(row)}: {warning}", err=True)
+            # What is wrong with the whole repository is said by every run; once is enough to read.
+            if warning not in told:
+                click.echo(f"warning: {_named(row)}: {warning}", err=True)
+                told.add(warning)
     for error in errors:
         click.echo(f"error: {error}", err=True)
     if errors:

@@ -43,6 +43,8 @@ def set_aside(collected: Collected) -> dg.MetadataValue:
 
 
 def counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
+    if not counts:
+        return dg.MetadataValue.md("none")
     rows = [f"| {inline(value)} | {count} |" for value, count in counts.items()]
     return dg.MetadataValue.md("\n".join([f"| {name} | spans |", "|---|---|", *rows]))
 

@@ -18,6 +18,7 @@ from tail_pipeline.defs.partitions import asset_prefix, partition_key
 from tail_pipeline.defs.progress import PROGRESS_LOGGER
 from tail_pipeline.defs.records import PullRequestRecord, TailProposal
 from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.markdown import plain
 from tail_pipeline.domain.weeks import MiningDay
 
 _HOME_ENV = "DAGSTER_HOME"
@@ -85,6 +86,5 @@ def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:
 
 def _warnings(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
     """The checks that failed: what succeeded all the same and a person should know."""
-    return tuple(
-        f"{check.check_name}: {check.description}" for check in result.get_asset_check_evaluations() if not check.passed
-    )
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    return tuple(f"{check.check_name}: {plain(check.description or '')}" for check in failed)

@@ -16,6 +16,7 @@ _UNSEEN = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$=^:/])")
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|~$=^:/])")
 _STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.IGNORECASE)
 
 
@@ -26,6 +27,12 @@ def inline(text: str, limit: int = 200) -> str:
         seen = f"{seen[: limit - 1]}…"
     escaped = seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _PUNCTUATION.sub(r"\\\1", _defused(escaped))
+
+
+def plain(markdown: str) -> str:
+    """What ``inline`` made safe for a page, as a terminal shows it; control characters stay out."""
+    text = _ESCAPED.sub(r"\1", markdown.replace(_ZERO_WIDTH, ""))
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def fenced(text: str) -> str:

@@ -238,9 +238,9 @@ _WORDS = (
 )
 
 
-def traced(turns: Iterable[Turn], dialects: Sequence[str] = DIALECTS) -> list[ReadableSpan]:
-    """The spans of all turns, dialect after dialect in turn."""
-    tracing = Tracing(seed=1, resource={"service.name": "support"})
+def traced(turns: Iterable[Turn], dialects: Sequence[str] = DIALECTS, *, seed: int = 1) -> list[ReadableSpan]:
+    """The spans of all turns, dialect after dialect in turn; another ``seed`` gives other ids."""
+    tracing = Tracing(seed=seed, resource={"service.name": "support"})
     for turn, dialect in zip(turns, itertools.cycle(dialects), strict=False):
         WRITERS[dialect](tracing, turn)
     return tracing.spans

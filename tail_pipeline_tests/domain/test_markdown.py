@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.markdown import fenced, inline, plain
 from tail_pipeline_tests.strategies import BIDI_CONTROLS, hostile_texts, plain_sentences
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
@@ -183,3 +183,14 @@ def test_no_letter_is_lost_in_a_fence(text: str) -> None:
 def test_plain_lines_stand_in_a_fence_as_they_are(lines: list[str]) -> None:
     text = "\n".join(lines)
     assert fenced(text) == f"```text\n{text}\n```"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=150))
+def test_a_terminal_shows_what_was_written(text: str) -> None:
+    assert plain(inline(text)) == text
+
+
+def test_a_terminal_shows_a_path_as_it_is() -> None:
+    assert plain(inline("eval/tail/acme/2026-W17.yaml:3: <not> valid & 'YAML'")) == (
+        "eval/tail/acme/2026-W17.yaml:3: <not> valid & 'YAML'"
+    )
