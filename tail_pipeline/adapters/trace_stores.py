@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tail_pipeline.adapters.otlp.units import UnitRules
@@ -13,8 +14,13 @@ from tail_pipeline.domain.agents import FileTraces, OtelTraces, PostgresTraces, 
 from tail_pipeline.domain.ports import TraceStore
 
 
-def open_trace_store(traces: Traces, repo_dir: Path, unit: Unit = "turn") -> TraceStore:
-    """``unit`` matters to stores of spans; the rows of the others are units already."""
+def open_trace_store(
+    traces: Traces,
+    repo_dir: Path,
+    unit: Unit = "turn",
+    progress: Callable[[str], None] = lambda _message: None,
+) -> TraceStore:
+    """``unit`` matters to stores of spans; the rows of the others are units already, and stream as they are read."""
     match traces:
         case PostgresTraces():
             return PostgresTraceStore(traces.dsn_env, traces.table, traces.columns)
@@ -22,4 +28,4 @@ def open_trace_store(traces: Traces, repo_dir: Path, unit: Unit = "turn") -> Tra
             return FileTraceStore(repo_dir, traces.path, traces.columns)
         case OtelTraces():
             rules = UnitRules(unit, traces.attributes)
-            return OtelTraceStore(repo_dir, traces.path, rules, state_dir(repo_dir) / "otel_files.sqlite")
+            return OtelTraceStore(repo_dir, traces.path, rules, state_dir(repo_dir) / "otel_files.sqlite", progress)

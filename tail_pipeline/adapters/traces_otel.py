@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +46,7 @@ CLOCK_SLACK = timedelta(days=1)
 MAX_BAD = 100_000
 """Unreadable places after which reading stops; something is wrong with all of it."""
 
+_FIRST_PROGRESS = 50_000
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
@@ -75,14 +76,23 @@ class _Read:
 class OtelTraceStore:
     """``pattern`` is a glob relative to ``repo_dir``, absolute, or a URL that fsspec opens; ``cache`` a file for the times.
 
-    What one window needs is read once and kept on local disk for as long as the store lives.
+    What one window needs is read once and kept on local disk for as long as the store lives; ``progress`` is told how far
+    that is.
     """
 
-    def __init__(self, repo_dir: Path, pattern: str, rules: UnitRules, cache: Path) -> None:
+    def __init__(
+        self,
+        repo_dir: Path,
+        pattern: str,
+        rules: UnitRules,
+        cache: Path,
+        progress: Callable[[str], None] = lambda _message: None,
+    ) -> None:
         self._repo_dir = repo_dir
         self._pattern = pattern
         self._rules = rules
         self._times = FileTimes(cache)
+        self._progress = progress
         self._window: Window | None = None
         self._read_: _Read | None = None
 
@@ -170,8 +180,13 @@ class OtelTraceStore:
                 )
 
         assembler = TraceAssembler(self._rules, report, until=until)
-        for file in files:
+        read, next_line = 0, _FIRST_PROGRESS
+        for number, file in enumerate(files, start=1):
             for spans in self._spans_of(file, report):
+                read += len(spans)
+                if read >= next_line:
+                    self._progress(f"{read} spans so far, in file {number} of {len(files)}")
+                    next_line = read * 2
                 if only is None:
                     assembler.add(spans)
                     continue

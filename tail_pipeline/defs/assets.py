@@ -62,7 +62,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         """One row per unit of work of the window, and older units that were complained about in it."""
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
-            store = checkout.trace_store(agent)
+            store = checkout.trace_store(agent, context.log.info)
             collector = SpanCollector(
                 store,
                 cell.window,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ class Checkout(dg.ConfigurableResource[Any]):
         """Make the state directory, ignored by git, before anything is written into it."""
         state_dir(Path(self.repo_dir))
 
-    def trace_store(self, agent: Agent) -> TraceStore:
-        return open_trace_store(agent.traces, Path(self.repo_dir), agent.unit)
+    def trace_store(self, agent: Agent, progress: Callable[[str], None]) -> TraceStore:
+        return open_trace_store(agent.traces, Path(self.repo_dir), agent.unit, progress)
 
     def repository(self) -> Repository:
         config = load_agents(Path(self.repo_dir))
