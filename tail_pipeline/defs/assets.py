@@ -36,7 +36,14 @@ from tail_pipeline.domain.selection import TRIGGERS, is_failing, is_passing, wit
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
 from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, draft, render
 from tail_pipeline.domain.weeks import Cadence
-from tail_pipeline.domain.weighted_clusters import Cluster, ClusterPolicy, find_weighted_clusters, from_frame, to_frame
+from tail_pipeline.domain.weighted_clusters import (
+    SPAN_COLUMNS,
+    Cluster,
+    ClusterPolicy,
+    find_weighted_clusters,
+    from_frame,
+    to_frame,
+)
 
 
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
@@ -156,7 +163,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             repository = checkout.repository()
             rubric = load_rubric(repository, agent.rubric_path(cell.segment))
             history = load_history(repository, agent, cell.segment, cell.day)
-            failing = scored_spans.filter(is_failing()).collect(engine="streaming")
+            failing = scored_spans.filter(is_failing()).select(SPAN_COLUMNS).collect(engine="streaming")
             background = BackgroundSample()
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
@@ -167,7 +174,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 history.cases,
                 encoder=encoder,
                 rubric=rubric,
-                policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size),
+                policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),
                 progress=context.log.info,
             )
             shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]

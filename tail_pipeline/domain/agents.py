@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from tail_pipeline.domain.clustering import Clustering
 from tail_pipeline.domain.pull_request import branch_of
 from tail_pipeline.domain.rubric import Share
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
@@ -212,6 +213,9 @@ class Agent(_Strict):
     segments: Segments | None = None
     embedding: Embedding | None = Field(
         default=None, description="Absent: the built-in encoder, which needs no network."
+    )
+    clustering: Annotated[Clustering, Field(strict=False)] = Field(
+        default=Clustering.AUTO, description="auto: linkage, and umap_hdbscan in weeks too large for it."
     )
     max_clusters: Annotated[int, Field(ge=1, le=200)] = 20
     min_cluster_size: Annotated[int, Field(ge=1, le=100)] = 2

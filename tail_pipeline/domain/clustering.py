@@ -1,20 +1,23 @@
 """Which failing spans say the same thing.
 
 dedupe → sort → encode → take the background out → exact average linkage → cut where the background says that
-two texts are related. Deterministic under any order of the rows, and no span is ever dropped as noise here: what
-is too small to show a reviewer is decided later, in ranking.
+two texts are related. A week too large for that is grouped by ``large_weeks`` first and linked from there, with the
+same cut. Deterministic under any order of the rows, and no span is ever dropped as noise here: what is too small to
+show a reviewer is decided later, in ranking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tail_pipeline.domain.embedding import Encoder, Vectors, background_direction
 from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.large_weeks import MAX_COMPARED, MIN_TEXTS, group_many
 
 MIN_BACKGROUND = 100
 """Distinct passing texts below which their mean says more about them than about the product."""
@@ -22,8 +25,11 @@ MIN_BACKGROUND = 100
 MAX_BACKGROUND = 2_000
 """Distinct passing texts used; the cut has settled by 1,000 and quality does not rise beyond."""
 
-MAX_TEXTS = 15_000
-"""Distinct failing texts up to which their similarities fit in memory (1 GB here)."""
+MAX_SAMPLED = 5_000
+"""Distinct failing texts of a large week that its cut is learnt from."""
+
+MAX_LINKED = 15_000
+"""Distinct failing texts up to which exact linkage may be asked for by name (3 GB and a minute)."""
 
 _NULL_SPREADS = 3.0
 _LOWER_SPREAD_PERCENTILE = 15.87
@@ -31,9 +37,20 @@ _RELATED_QUANTILE = 0.80
 _PRIOR_SLACK = 0.2
 
 
+class Clustering(StrEnum):
+    """How failing texts are grouped; ``auto`` is linkage up to ``MAX_COMPARED`` distinct texts and UMAP → HDBSCAN above."""
+
+    AUTO = "auto"
+    LINKAGE = "linkage"
+    UMAP_HDBSCAN = "umap_hdbscan"
+
+
 @dataclass(frozen=True)
 class Grouping:
-    """Groups as lists of positions in the failing texts, and everything placed in the space they were found in."""
+    """Groups as lists of positions in the failing texts, and everything placed in the space they were found in.
+
+    ``cut`` is the mean similarity down to which groups were joined, whichever way they were found.
+    """
 
     groups: list[list[int]]
     cut: float
@@ -43,28 +60,46 @@ class Grouping:
 
 
 def group_by_intent(
-    texts: Sequence[str], costly: Sequence[bool], background: Sequence[str], history: Sequence[str], encoder: Encoder
+    texts: Sequence[str],
+    costly: Sequence[bool],
+    background: Sequence[str],
+    history: Sequence[str],
+    encoder: Encoder,
+    *,
+    clustering: Clustering = Clustering.AUTO,
+    progress: Callable[[str], None] = lambda _message: None,
 ) -> Grouping:
     """Group distinct canonical ``texts``; place the ``background`` and ``history`` texts in the same space.
 
     ``texts`` (at least one) and ``background`` are distinct and sorted. Texts marked ``costly`` (a regulatory or safety span) are
     grouped among themselves first, so that no crowd of ordinary texts can pull them apart; ordinary groups of
-    the same intent then join them. Raises PermanentError above ``MAX_TEXTS``.
+    the same intent then join them. Raises PermanentError above ``MAX_LINKED`` where linkage is asked for by name.
     """
-    if len(texts) > MAX_TEXTS:
+    if clustering is Clustering.LINKAGE and len(texts) > MAX_LINKED:
         raise PermanentError(
-            f"{len(texts)} distinct failing inputs in one window are more than the {MAX_TEXTS} that can be compared with "
-            "one another; split the agent by segment, or mine it daily"
+            f"{len(texts)} distinct failing inputs in one window are more than the {MAX_LINKED} that 'clustering: linkage' "
+            "can compare with one another; use 'clustering: auto'"
         )
     enough = len(background) >= MIN_BACKGROUND
     matrix = encoder.encode([*texts, *background, *history], reference=background if enough else texts)
     ordinary = slice(len(texts), len(texts) + len(background))
     vectors = Vectors.of(matrix, background_direction(matrix[ordinary]) if enough else None)
     failing, passing = vectors.rows(slice(0, len(texts))), vectors.rows(ordinary)
-    cosines = failing.cosines(failing)
-    cut = _cut(failing, passing if enough else None, cosines, encoder)
-    groups = _grouped(cosines, np.asarray(costly, dtype=bool), cut, max(cut, encoder.match_similarity))
-    return Grouping(groups, cut, failing, passing, earlier=vectors.rows(slice(ordinary.stop, None)))
+    earlier = vectors.rows(slice(ordinary.stop, None))
+    known = passing if enough else None
+    is_costly = np.asarray(costly, dtype=bool)
+    if clustering is Clustering.LINKAGE or (clustering is Clustering.AUTO and len(texts) <= MAX_COMPARED):
+        cosines = failing.cosines(failing)
+        cut = _cut(failing, known, cosines, encoder)
+        groups = _grouped(cosines, is_costly, cut, max(cut, encoder.match_similarity))
+        return Grouping(groups, cut, failing, passing, earlier)
+    # Every n-th row of a sorted week stands for all of it: the cut is made of quantiles.
+    sample = failing.rows(slice(None, None, -(-len(texts) // MAX_SAMPLED)))
+    cut = _cut(sample, known, sample.cosines(sample), encoder)
+    join = max(cut, encoder.match_similarity)
+    linked_up_to = MIN_TEXTS if clustering is Clustering.UMAP_HDBSCAN else MAX_COMPARED
+    groups = _grouped_apart(failing, is_costly, cut, join, linked_up_to, progress)
+    return Grouping(groups, cut, failing, passing, earlier)
 
 
 def _cut(failing: Vectors, passing: Vectors | None, cosines: NDArray[np.float32], encoder: Encoder) -> float:
@@ -80,7 +115,7 @@ def _cut(failing: Vectors, passing: Vectors | None, cosines: NDArray[np.float32]
         return max(encoder.min_similarity, float(centre + _NULL_SPREADS * (centre - lower)))
     if len(failing) == 1:
         return encoder.prior_similarity
-    pairs = cosines[np.triu_indices(len(failing), k=1)]
+    pairs = cosines[np.triu(np.ones(cosines.shape, dtype=bool), k=1)]
     prior = encoder.prior_similarity
     return float(np.clip(np.quantile(pairs, _RELATED_QUANTILE), (1 - _PRIOR_SLACK) * prior, (1 + _PRIOR_SLACK) * prior))
 
@@ -92,12 +127,41 @@ def _grouped(cosines: NDArray[np.float32], costly: NDArray[np.bool_], cut: float
     """
     costly_groups = _linked(cosines, np.flatnonzero(costly), cut)
     ordinary_groups = _linked(cosines, np.flatnonzero(~costly), cut)
+    similarity = [[_centroid_cosine(cosines, one, other) for other in costly_groups] for one in ordinary_groups]
+    return _joined(costly_groups, ordinary_groups, np.array(similarity), join)
+
+
+def _grouped_apart(
+    failing: Vectors,
+    costly: NDArray[np.bool_],
+    cut: float,
+    join: float,
+    linked_up_to: int,
+    progress: Callable[[str], None],
+) -> list[list[int]]:
+    """As ``_grouped``, without the similarities of all texts to one another.
+
+    Costly texts are linked exactly while they are at most ``MAX_COMPARED``, ordinary ones while at most ``linked_up_to``.
+    """
+    found = []
+    for index, limit in ((np.flatnonzero(costly), MAX_COMPARED), (np.flatnonzero(~costly), linked_up_to)):
+        own = failing.rows(index)
+        fits = len(index) <= limit
+        groups = _linked(own.cosines(own), np.arange(len(own)), cut) if fits else group_many(own, cut, progress)
+        found.append([[int(index[place]) for place in group] for group in groups])
+    costly_groups, ordinary_groups = found
+    similarity = failing.centroids(ordinary_groups).cosines(failing.centroids(costly_groups))
+    return _joined(costly_groups, ordinary_groups, similarity, join)
+
+
+def _joined(
+    costly_groups: list[list[int]], ordinary_groups: list[list[int]], similarity: NDArray[np.floating], join: float
+) -> list[list[int]]:
     alone = []
     joined: list[list[int]] = [list(group) for group in costly_groups]
-    for group in ordinary_groups:
-        similarity = [_centroid_cosine(cosines, group, costly_group) for costly_group in costly_groups]
-        if similarity and max(similarity) >= join:
-            joined[int(np.argmax(similarity))].extend(group)
+    for number, group in enumerate(ordinary_groups):
+        if costly_groups and similarity[number].max() >= join:
+            joined[int(np.argmax(similarity[number]))].extend(group)
         else:
             alone.append(group)
     return sorted(sorted(group) for group in [*joined, *alone])
@@ -115,10 +179,9 @@ def _linked(cosines: NDArray[np.float32], index: NDArray[np.intp], cut: float) -
     if len(index) == 1:
         return [[int(index[0])]]
     from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
 
-    distances = 1 - cosines[np.ix_(index, index)]
-    np.fill_diagonal(distances, 0)
-    tree = linkage(squareform(distances, checks=False), method="average")
-    label = fcluster(tree, t=1 - cut, criterion="distance")
+    distances = np.concatenate(
+        [1 - cosines[row, index[place:]] for place, row in enumerate(index, 1)], dtype=np.float64
+    )
+    label = fcluster(linkage(distances, method="average"), t=1 - cut, criterion="distance")
     return [[int(row) for row in index[label == number]] for number in np.unique(label)]

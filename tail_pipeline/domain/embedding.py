@@ -24,6 +24,7 @@ MAX_TEXT_CHARS = 2_000
 _DIGITS = re.compile(r"\d+")
 _SPACE = re.compile(r"\s+")
 _CHUNK_ROWS = 1_024
+_NO_LENGTH = 1e-6
 
 
 def canonical(text: str) -> str:
@@ -109,6 +110,7 @@ class Vectors:
     """
 
     matrix: Matrix
+    direction: NDArray[np.float32] | None
     along: NDArray[np.float32]
     norm: NDArray[np.float32]
 
@@ -120,15 +122,41 @@ class Vectors:
             if direction is None
             else np.asarray(matrix @ direction, dtype=np.float32).ravel()
         )
-        squared = matrix.multiply(matrix).sum(axis=1) if hasattr(matrix, "multiply") else (matrix**2).sum(axis=1)
-        rest = np.asarray(squared, dtype=np.float32).ravel() - along**2
-        return cls(matrix, along, np.sqrt(np.maximum(rest, 0)))
+        return cls(matrix, direction, along, _rest_length(matrix, along))
 
     def __len__(self) -> int:
         return int(self.matrix.shape[0])
 
     def rows(self, index: Sequence[int] | NDArray[np.intp] | slice) -> Vectors:
-        return Vectors(self.matrix[index], self.along[index], self.norm[index])
+        return Vectors(self.matrix[index], self.direction, self.along[index], self.norm[index])
+
+    def centroids(self, groups: Sequence[Sequence[int]]) -> Vectors:
+        """The mean of the unit rows of each group, given as positions.
+
+        The cosine of two centroids is the mean cosine between the groups over the root of the mean cosines within them.
+        """
+        from scipy.sparse import csr_matrix
+
+        sizes = [len(group) for group in groups]
+        place = np.array([row for group in groups for row in group], dtype=np.intp)
+        length = self.norm[place] * np.repeat(sizes, sizes)
+        share = np.divide(1, length, out=np.zeros(len(place)), where=self.norm[place] > _NO_LENGTH).astype(np.float32)
+        owner = np.repeat(np.arange(len(groups)), sizes)
+        mean: Any = csr_matrix((share, (owner, place)), shape=(len(groups), len(self)))
+        matrix, along = mean @ self.matrix, np.asarray(mean @ self.along, dtype=np.float32)
+        return Vectors(matrix, self.direction, along, _rest_length(matrix, along))
+
+    def mean_similarities(self) -> NDArray[np.float32]:
+        """Of centroids: the mean cosine between the rows of each two groups, square."""
+        similarity = self.cosines(self)
+        similarity *= self.norm[:, None]
+        similarity *= self.norm[None, :]
+        return similarity
+
+    def onto(self, basis: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Coordinates of the rows, background taken out, on the columns of ``basis``; dense, (len(self), columns)."""
+        coordinates = np.asarray(self.matrix @ basis, dtype=np.float32)
+        return coordinates if self.direction is None else coordinates - np.outer(self.along, self.direction @ basis)
 
     def cosines(self, other: Vectors) -> NDArray[np.float32]:
         """Dense (len(self), len(other)) float32; a row without anything but background is similar to nothing."""
@@ -140,8 +168,8 @@ class Vectors:
             block = block.toarray() if hasattr(block, "toarray") else block
             block = block - np.outer(self.along[rows], other.along)
             scale = np.outer(self.norm[rows], other.norm)
-            out[rows] = np.divide(block, scale, out=np.zeros_like(block), where=scale > 1e-6)
-        return np.clip(out, -1, 1)
+            out[rows] = np.divide(block, scale, out=np.zeros_like(block), where=scale > _NO_LENGTH)
+        return np.clip(out, -1, 1, out=out)
 
 
 def background_direction(matrix: Any) -> NDArray[np.float32] | None:
@@ -151,6 +179,14 @@ def background_direction(matrix: Any) -> NDArray[np.float32] | None:
     mean = np.asarray(matrix.mean(axis=0), dtype=np.float32).ravel()
     length = float(np.linalg.norm(mean))
     return mean / np.float32(length) if length > 0 else None
+
+
+def _rest_length(matrix: Any, along: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Length of each row without its part ``along`` the background."""
+    squared = matrix.multiply(matrix).sum(axis=1) if hasattr(matrix, "multiply") else (matrix**2).sum(axis=1)
+    rest = np.asarray(squared, dtype=np.float32).ravel() - along**2
+    length: NDArray[np.float32] = np.sqrt(np.maximum(rest, 0))
+    return length
 
 
 def _unit_rows(matrix: Any) -> Any:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tail_pipeline.domain.embedding import Vectors, canonical
 from tail_pipeline.domain.weeks import MiningDay
@@ -86,11 +86,10 @@ class HistoryIndex:
     def __init__(self, cases: Sequence[EarlierCase], vectors: Vectors, threshold: float) -> None:
         """``vectors`` has one row per text of ``cases``, in ``texts_of`` order."""
         self._cases = cases
-        self._vectors = vectors
+        ends = np.cumsum([0, *(len(case.texts) for case in cases)])
+        self._centroids = vectors.centroids([range(*case) for case in pairwise(ends.tolist())])
         self._threshold = threshold
-        self._owner = np.repeat(np.arange(len(cases)), [len(case.texts) for case in cases])
         self._forms = [frozenset(canonical(text) for text in case.texts) for case in cases]
-        self._length = np.array([self._centroid_length(number) for number in range(len(cases))])
 
     @staticmethod
     def texts_of(cases: Sequence[EarlierCase]) -> list[str]:
@@ -106,7 +105,7 @@ class HistoryIndex:
         if not self._cases:
             return None
         own_texts, own_spans = set(texts), set(span_ids)
-        similarity = self._centroid_similarity(cluster)
+        similarity = cluster.centroids([range(len(cluster))]).cosines(self._centroids)[0]
         candidates = []
         for number, case in enumerate(self._cases):
             # Span ids are unique inside a trace only, so a shared one counts when the texts are not strangers.
@@ -120,18 +119,6 @@ class HistoryIndex:
                     (settled, shares_members, known, day, round(float(similarity[number]), 4), case.id, case)
                 )
         return max(candidates, key=lambda candidate: candidate[:-1])[-1] if candidates else None
-
-    def _centroid_similarity(self, cluster: Vectors) -> NDArray[np.float64]:
-        per_text = cluster.cosines(self._vectors).mean(axis=0)
-        count = np.bincount(self._owner, minlength=len(self._cases))
-        per_case = np.bincount(self._owner, weights=per_text, minlength=len(self._cases)) / count
-        length = self._length * np.sqrt(max(float(cluster.cosines(cluster).mean()), 0.0))
-        similarity: NDArray[np.float64] = np.divide(per_case, length, out=np.zeros_like(per_case), where=length > 0)
-        return similarity
-
-    def _centroid_length(self, number: int) -> float:
-        rows = self._vectors.rows(np.flatnonzero(self._owner == number))
-        return float(np.sqrt(max(float(rows.cosines(rows).mean()), 0.0)))
 
 
 def judge_novelty(earlier: EarlierCase | None, *, weight: int, cost_weight: int, rubric_sha: str) -> Verdict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
-from tail_pipeline.domain.clustering import Grouping, group_by_intent
+from tail_pipeline.domain.clustering import Clustering, group_by_intent
 from tail_pipeline.domain.embedding import Encoder, Vectors, canonical
 from tail_pipeline.domain.novelty import EarlierCase, HistoryIndex, Novelty, Outcome, judge_novelty
 from tail_pipeline.domain.rubric import Rubric
@@ -23,6 +24,7 @@ from tail_pipeline.domain.selection import TRIGGERS
 from tail_pipeline.domain.titles import TitleWords
 
 MAX_PARAPHRASES = 3
+_BLOCK_ROWS = 1_024
 MAX_MAP_TEXTS = 1_000
 """Texts drawn on the picture of the week; more would only be a blot."""
 
@@ -33,6 +35,7 @@ class ClusterPolicy:
 
     max_clusters: int
     min_cluster_size: int
+    clustering: Clustering = Clustering.AUTO
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def find_weighted_clusters(
     policy: ClusterPolicy,
     progress: Callable[[str], None] = lambda _message: None,
 ) -> WeekClusters:
-    """Cluster, weigh, compare with history, rank and cap the failing spans (scored span schema) of one window."""
+    """Cluster, weigh, compare with history, rank and cap the failing spans (``SPAN_COLUMNS``) of one window."""
     if failing.is_empty():
         return WeekClusters([], 1.0, [])
     spans = _Spans(failing, rubric)
@@ -106,13 +109,24 @@ def find_weighted_clusters(
         f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones"
     )
     costly = [max(spans.cost[row] for row in rows) > 1 for rows in spans.rows_of]
-    grouping = group_by_intent(spans.texts, costly, passing, HistoryIndex.texts_of(history), encoder)
+    grouping = group_by_intent(
+        spans.texts,
+        costly,
+        passing,
+        HistoryIndex.texts_of(history),
+        encoder,
+        clustering=policy.clustering,
+        progress=progress,
+    )
     index = HistoryIndex(history, grouping.earlier, encoder.match_similarity)
     answers = _Answers(background, passing, grouping.passing, encoder.answer_similarity)
     words = TitleWords([*spans.texts, *passing])
     progress(f"comparing {len(grouping.groups)} groups with {len(history)} earlier cases")
+    by_centrality = [_by_centrality(spans, grouping.failing, group, costly) for group in grouping.groups]
+    answered_by = answers.nearest(grouping.failing.rows([texts[0] for texts in by_centrality]))
     clusters = [
-        _cluster(spans, grouping, group, costly, words, index, answers, rubric, policy) for group in grouping.groups
+        _cluster(spans, grouping.failing, texts, answer, words, index, rubric, policy)
+        for texts, answer in zip(by_centrality, answered_by, strict=True)
     ]
     order = sorted(range(len(clusters)), key=lambda number: _rank_key(clusters[number]))
     ranked = _capped([clusters[number] for number in order], policy.max_clusters)
@@ -122,25 +136,34 @@ def find_weighted_clusters(
     return WeekClusters(ranked, grouping.cut, _map(grouping.failing, rank_of_text))
 
 
+SPAN_COLUMNS = ("trace_id", "span_id", "start_time", "input", "labels", "correction", "score", "triggers")
+"""What is read of a scored span here; contexts and outputs of a large week would not fit in memory."""
+
+
 class _Spans:
     """The failing rows in canonical order, grouped by distinct text."""
 
     def __init__(self, failing: pl.DataFrame, rubric: Rubric) -> None:
-        frame = failing.with_columns(
-            pl.col("input").map_elements(canonical, return_dtype=pl.String).alias("_text")
-        ).sort("_text", "start_time", "trace_id", "span_id")
-        self.rows: list[dict[str, Any]] = frame.to_dicts()
-        self.texts: list[str] = []
-        self.rows_of: list[list[int]] = []
-        for number, row in enumerate(self.rows):
-            if not self.texts or self.texts[-1] != row["_text"]:
-                self.texts.append(row["_text"])
-                self.rows_of.append([])
-            self.rows_of[-1].append(number)
-        self.cost = [rubric.cost_weight(row["labels"] or []) for row in self.rows]
-
-    def key(self, row: int) -> SpanKey:
-        return self.rows[row]["trace_id"], self.rows[row]["span_id"]
+        frame = (
+            failing.select(SPAN_COLUMNS)
+            .with_columns(pl.col("input").map_elements(canonical, return_dtype=pl.String).alias("_text"))
+            .sort("_text", "start_time", "trace_id", "span_id")
+        )
+        starts = (
+            frame.select(pl.col("_text").rle_id().alias("text"))
+            .with_row_index("row")
+            .group_by("text", maintain_order=True)
+        )
+        first_rows = starts.agg(pl.col("row").first())["row"].to_list()
+        self.texts: list[str] = frame["_text"].gather(first_rows).to_list()
+        self.rows_of = [range(*ends) for ends in pairwise([*first_rows, frame.height])]
+        self.inputs = frame["input"]
+        self.keys: list[SpanKey] = list(zip(frame["trace_id"].to_list(), frame["span_id"].to_list(), strict=True))
+        self.labels: list[list[str]] = frame["labels"].fill_null([]).to_list()
+        self.scores: list[float | None] = frame["score"].to_list()
+        self.corrected: list[bool] = (frame["correction"].fill_null("") != "").to_list()
+        self.triggered = {name: frame["triggers"].list.contains(name).to_list() for name in TRIGGERS}
+        self.cost = [rubric.cost_weight(labels) for labels in self.labels]
 
     def first_row(self, text: int) -> int:
         """The costliest span that said it, the earliest of those."""
@@ -156,54 +179,57 @@ class _Answers:
         self._vectors = vectors
         self._threshold = threshold
 
-    def nearest(self, representative: Vectors) -> SpanKey | None:
+    def nearest(self, representatives: Vectors) -> list[SpanKey | None]:
+        """One for each representative, or None where no passing span is near enough."""
         if not self._texts:
-            return None
-        similarity = np.round(representative.cosines(self._vectors)[0], 4)
-        best = int(np.argmax(similarity))
-        return self._background.key_of(self._texts[best]) if similarity[best] >= self._threshold else None
+            return [None] * len(representatives)
+        found: list[SpanKey | None] = []
+        for start in range(0, len(representatives), _BLOCK_ROWS):
+            similarity = np.round(representatives.rows(slice(start, start + _BLOCK_ROWS)).cosines(self._vectors), 4)
+            for row, best in zip(similarity, similarity.argmax(axis=1), strict=True):
+                near = row[best] >= self._threshold
+                found.append(self._background.key_of(self._texts[int(best)]) if near else None)
+        return found
 
 
 def _cluster(
     spans: _Spans,
-    grouping: Grouping,
-    group: list[int],
-    costly: list[bool],
+    failing: Vectors,
+    by_centrality: list[int],
+    answered_by: SpanKey | None,
     words: TitleWords,
     index: HistoryIndex,
-    answers: _Answers,
     rubric: Rubric,
     policy: ClusterPolicy,
 ) -> Cluster:
-    by_centrality = _by_centrality(spans, grouping.failing, group, costly)
-    centre, others = by_centrality[0], by_centrality[1:]
-    representative = spans.first_row(centre)
+    group = sorted(by_centrality)
+    representative = spans.first_row(by_centrality[0])
+    paraphrases = [spans.first_row(text) for text in by_centrality[1 : 1 + MAX_PARAPHRASES]]
     rows = [row for text in group for row in spans.rows_of[text]]
-    members = sorted(spans.key(row) for row in rows)
-    scores = [score for row in rows if (score := spans.rows[row]["score"]) is not None]
-    corrected = [row for text in by_centrality for row in spans.rows_of[text] if spans.rows[row]["correction"]]
-    labels = sorted({label for row in rows for label in spans.rows[row]["labels"] or []})
+    members = sorted(spans.keys[row] for row in rows)
+    scores = [score for row in rows if (score := spans.scores[row]) is not None]
+    corrected = next((row for text in by_centrality for row in spans.rows_of[text] if spans.corrected[row]), None)
     weight, cost_weight = sum(spans.cost[row] for row in rows), max(spans.cost[row] for row in rows)
     cluster = Cluster(
         rank=0,
-        title=words.title(spans.rows[representative]["input"], [spans.texts[text] for text in group]),
-        text=spans.rows[representative]["input"],
-        paraphrases=tuple(spans.rows[spans.first_row(text)]["input"] for text in others[:MAX_PARAPHRASES]),
-        representative=spans.key(representative),
+        title=words.title(spans.inputs[representative], [spans.texts[text] for text in group]),
+        text=spans.inputs[representative],
+        paraphrases=tuple(spans.inputs[row] for row in paraphrases),
+        representative=spans.keys[representative],
         members=tuple(members),
         weight=weight,
         cost_weight=cost_weight,
-        labels=tuple(labels),
-        triggers={name: sum(name in spans.rows[row]["triggers"] for row in rows) for name in TRIGGERS},
+        labels=tuple(sorted({label for row in rows for label in spans.labels[row]})),
+        triggers={name: sum(hit[row] for row in rows) for name, hit in spans.triggered.items()},
         lowest_score=min(scores, default=None),
         outcome=Outcome.UNCLUSTERED,
-        corrected_by=spans.key(corrected[0]) if corrected else None,
-        answered_by=answers.nearest(grouping.failing.rows([centre])),
+        corrected_by=None if corrected is None else spans.keys[corrected],
+        answered_by=answered_by,
     )
-    if len(rows) < policy.min_cluster_size and cost_weight == 1 and not corrected:
+    if len(rows) < policy.min_cluster_size and cost_weight == 1 and corrected is None:
         return cluster
     earlier = index.match(
-        grouping.failing.rows(group), [spans.texts[text] for text in group], [span_id for _, span_id in members]
+        failing.rows(group), [spans.texts[text] for text in group], [span_id for _, span_id in members]
     )
     verdict = judge_novelty(earlier, weight=weight, cost_weight=cost_weight, rubric_sha=rubric.sha)
     return replace(
@@ -219,7 +245,13 @@ def _by_centrality(spans: _Spans, vectors: Vectors, group: list[int], costly: li
     """The medoid first (a costly text where there is one), then the other texts, most central first."""
     copies = [len(spans.rows_of[text]) for text in group]
     own = vectors.rows(group)
-    centrality = np.round(own.cosines(own) @ np.asarray(copies, dtype=np.float32), 4)
+    if len(group) <= _BLOCK_ROWS:
+        similarity = own.cosines(own) @ np.asarray(copies, dtype=np.float32)
+    else:
+        # The same sums by way of the mean, where all pairs would not fit; only ties may come out otherwise.
+        mean = own.centroids([[place for place, times in enumerate(copies) for _ in range(times)]])
+        similarity = own.cosines(mean)[:, 0] * mean.norm[0] * sum(copies)
+    centrality = np.round(similarity, 4)
     ordered = sorted(range(len(group)), key=lambda place: (-centrality[place], place))
     centre = next((place for place in ordered if costly[group[place]]), ordered[0])
     return [group[centre], *(group[place] for place in ordered if place != centre)]
