@@ -1,9 +1,9 @@
 """Groups in a week of more texts than can be compared with one another.
 
 near-duplicates together → UMAP → HDBSCAN → join what the week's cut calls relatives. HDBSCAN finds far more groups than
-there are intents (it has no notion of what is unrelated here), so it only says what certainly belongs together; which of
-its groups are one intent is decided by average linkage at the same cut as in any other week. What HDBSCAN calls noise
-takes part in that as a group of one. Nothing larger than ``MAX_COMPARED`` squared is ever held.
+there are intents, so it only says what belongs together most closely; which of its groups are one intent is decided by
+average linkage at the same cut as in any other week. What HDBSCAN calls noise takes part in that as a group of
+one. No matrix is larger than ``MAX_COMPARED`` squared.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FIT_ROWS = 10_000
 _POWER_ITERATIONS = 4
 _OVERSAMPLED = 10
 _NEAR_DUPLICATE = 0.90
-_LEAST_DUPLICATE = 0.30
+_LEAST_DUPLICATE = 0.45
 _DUPLICATE_STEP = 0.05
 _NEIGHBOURS = 15
 _LAYOUT_DIMENSIONS = 5
@@ -47,19 +47,33 @@ def group_many(vectors: Vectors, cut: float, progress: Callable[[str], None]) ->
     Raises PermanentError where more than ``MAX_COMPARED`` texts have nothing in common with one another.
     """
     progress(f"reducing {len(vectors)} texts to {_DIMENSIONS} dimensions")
-    point_of, points = _near_duplicates(_unit_rows(_reduced(vectors)))
+    point_of, points = _near_duplicates(_unit_rows(reduced(vectors)))
     core_of_point = np.arange(len(points))
     if len(points) >= MIN_TEXTS:
         progress(f"laying out {len(points)} groups of near-duplicates with UMAP")
         core_of_point = _cores(_layout(points))
-    cores = _members(core_of_point[point_of])
+    cores = _held_together(vectors, core_of_point, point_of, cut)
     progress(f"joining {len(cores)} groups that HDBSCAN found where they are {cut:.2f} similar")
     similarity = vectors.centroids(cores).mean_similarities()
-    joined = _members(_average_linkage(similarity, [len(core) for core in cores], cut))
+    joined = _members(average_linkage(similarity, [len(core) for core in cores], cut))
     return [[row for number in numbers for row in cores[number]] for numbers in joined]
 
 
-def _reduced(vectors: Vectors) -> Floats:
+def _held_together(vectors: Vectors, core_of_point: Numbers, point_of: Numbers, cut: float) -> list[list[int]]:
+    """The texts of each of HDBSCAN's groups, or of its points one by one where they are less alike than the ``cut``.
+
+    HDBSCAN knows only who is nearer to whom, and pairs strangers in a week of strangers.
+    """
+    cores = _members(core_of_point[point_of])
+    sizes = np.array([len(core) for core in cores])
+    pairs = np.maximum(sizes - 1, 1)
+    alike = (sizes * vectors.centroids(cores).norm ** 2 - 1) / pairs
+    loose = (alike < cut)[core_of_point]
+    core_of_point = np.where(loose, len(cores) + np.arange(len(loose)), core_of_point)
+    return _members(core_of_point[point_of])
+
+
+def reduced(vectors: Vectors) -> Floats:
     """The rows on their first principal directions, background taken out, without a dense copy of the matrix.
 
     A randomised SVD of evenly spaced rows: ten thousand of them know the directions as well as all do.
@@ -174,7 +188,7 @@ def _cores(layout: Floats) -> Numbers:
     return core_of
 
 
-def _average_linkage(similarity: Floats, members: Sequence[int], cut: float) -> Numbers:
+def average_linkage(similarity: Floats, members: Sequence[int], cut: float) -> Numbers:
     """Average linkage of groups with so many ``members``, overwriting ``similarity``; the number of the group each ends in.
 
     Follows nearest neighbours until two are each other's, and merges those. A group whose nearest is below the cut
