@@ -4,7 +4,7 @@ trace store → spans → scored_spans → weighted_clusters → tail_yaml → t
 fetches, calls the domain and says in metadata what it did; no decision is made here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -218,8 +218,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             rubric = load_rubric(repository, agent.rubric_path(cell.segment))
             branch = target_branch(repository, path, agent.cadence)
             clusters = from_frame(weighted_clusters.collect())
-            needed = _spans_behind(clusters, scored_spans)
-            alone = [needed[key] for one in clusters if one.outcome is Outcome.UNCLUSTERED for key in one.members]
+            proposed = [one for one in clusters if one.outcome is Outcome.PROPOSED]
+            needed = {(row["trace_id"], row["span_id"]): row for row in _spans_of_drafts(proposed, scored_spans)}
+            alone = _spans_alone(clusters, scored_spans)
             one_run_a_week = agent.cadence is not Cadence.DAILY
             file = build_tail_file(
                 day=cell.day,
@@ -229,7 +230,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 rubric=rubric,
                 counts=count_week(scored_spans, clusters, max_clusters=agent.max_clusters),
                 clusters=clusters,
-                drafts={one.representative: draft(one, needed) for one in clusters if one.outcome is Outcome.PROPOSED},
+                drafts={one.representative: draft(one, needed) for one in proposed},
                 complaints=complaints_of(alone, None if one_run_a_week else cell.day.key),
                 one_run_a_week=one_run_a_week,
                 earlier_versions=parse_versions(branch, path),
@@ -329,24 +330,22 @@ def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -
         yield frame
 
 
-def _spans_behind(clusters: Sequence[Cluster], scored: pl.LazyFrame) -> dict[SpanKey, dict[str, Any]]:
-    """The rows that drafts and complaints are made from."""
-    keys = {key for one in clusters for key in (one.representative, one.corrected_by, one.answered_by) if key}
-    keys |= {key for one in clusters if one.outcome is Outcome.UNCLUSTERED for key in one.members}
+def _spans_of_drafts(proposed: Sequence[Cluster], scored: pl.LazyFrame) -> list[dict[str, Any]]:
+    """The rows that the expected outputs of the proposed cases are made from."""
+    keys = {key for one in proposed for key in (one.representative, one.corrected_by, one.answered_by) if key}
+    return _rows(keys, scored.select("trace_id", "span_id", "output", "contexts", "correction"))
+
+
+def _spans_alone(clusters: Sequence[Cluster], scored: pl.LazyFrame) -> list[dict[str, Any]]:
+    """The rows of unclustered spans, without the long columns: a large week has many."""
+    keys = {key for one in clusters if one.outcome is Outcome.UNCLUSTERED for key in one.members}
+    columns = ("trace_id", "span_id", "input", "user_feedback", "start_time", "triggers")
+    return _rows(keys, scored.select(columns))
+
+
+def _rows(keys: Iterable[SpanKey], scored: pl.LazyFrame) -> list[dict[str, Any]]:
     wanted = pl.LazyFrame(sorted(keys), schema={"trace_id": pl.String, "span_id": pl.String}, orient="row")
-    columns = [
-        "trace_id",
-        "span_id",
-        "input",
-        "output",
-        "contexts",
-        "correction",
-        "user_feedback",
-        "start_time",
-        "triggers",
-    ]
-    rows = scored.select(columns).join(wanted, on=["trace_id", "span_id"], how="semi").collect(engine="streaming")
-    return {(row["trace_id"], row["span_id"]): row for row in rows.iter_rows(named=True)}
+    return scored.join(wanted, on=["trace_id", "span_id"], how="semi").collect(engine="streaming").to_dicts()
 
 
 def _left_alone(branch: str, why: str) -> dg.MaterializeResult[Any]:
