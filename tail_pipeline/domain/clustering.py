@@ -127,8 +127,7 @@ def _grouped(cosines: NDArray[np.float32], costly: NDArray[np.bool_], cut: float
     """
     costly_groups = _linked(cosines, np.flatnonzero(costly), cut)
     ordinary_groups = _linked(cosines, np.flatnonzero(~costly), cut)
-    similarity = [[_centroid_cosine(cosines, one, other) for other in costly_groups] for one in ordinary_groups]
-    return _joined(costly_groups, ordinary_groups, np.array(similarity), join)
+    return _joined(costly_groups, ordinary_groups, _centroid_cosines(cosines, ordinary_groups, costly_groups), join)
 
 
 def _grouped_apart(
@@ -167,9 +166,19 @@ def _joined(
     return sorted(sorted(group) for group in [*joined, *alone])
 
 
-def _centroid_cosine(cosines: NDArray[np.float32], left: list[int], right: list[int]) -> float:
-    inside = float(cosines[np.ix_(left, left)].mean()) * float(cosines[np.ix_(right, right)].mean())
-    return float(cosines[np.ix_(left, right)].mean()) / float(np.sqrt(inside)) if inside > 0 else 0.0
+def _centroid_cosines(
+    cosines: NDArray[np.float32], left: list[list[int]], right: list[list[int]]
+) -> NDArray[np.float64]:
+    """Row for row of ``left``; 0 where a group has nothing but background."""
+    within_left = [float(cosines[np.ix_(one, one)].mean()) for one in left] if right else []
+    within_right = [float(cosines[np.ix_(one, one)].mean()) for one in right]
+    similarity = np.zeros((len(left), len(right)))
+    for row, one in enumerate(left):
+        for column, other in enumerate(right):
+            inside = within_left[row] * within_right[column]
+            if inside > 0:
+                similarity[row, column] = float(cosines[np.ix_(one, other)].mean()) / float(np.sqrt(inside))
+    return similarity
 
 
 def _linked(cosines: NDArray[np.float32], index: NDArray[np.intp], cut: float) -> list[list[int]]:

@@ -53,7 +53,7 @@ def group_many(vectors: Vectors, cut: float, progress: Callable[[str], None]) ->
         progress(f"laying out {len(points)} groups of near-duplicates with UMAP")
         core_of_point = _cores(_layout(points))
     cores = _held_together(vectors, core_of_point, point_of, cut)
-    progress(f"joining {len(cores)} groups that HDBSCAN found where they are {cut:.2f} similar")
+    progress(f"joining {len(cores)} groups where they are {cut:.2f} similar")
     similarity = vectors.centroids(cores).mean_similarities()
     joined = _members(average_linkage(similarity, [len(core) for core in cores], cut))
     return [[row for number in numbers for row in cores[number]] for numbers in joined]
