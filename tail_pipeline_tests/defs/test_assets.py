@@ -63,6 +63,20 @@ def test_a_week_becomes_a_branch_with_a_tail_file_and_a_body(mining: Pipeline) -
     assert all(f"`{case.id}`" in body for case in cases)
 
 
+def test_an_agent_may_have_its_weeks_grouped_as_large_ones(checkout: Path) -> None:
+    configure(checkout, "    clustering: umap_hdbscan\n")
+    crowd = [f"order {topic} of {place} went missing" for topic in REFUNDS + ORDINARY for place in "abc"]
+    crowd += [f"{text} since {month}" for text in REFUNDS + ORDINARY for month in ("may", "june", "july")]
+    rows = [*week(), *(span(300 + number, text, FAILING) for number, text in enumerate(crowd))]
+    write_spans(checkout, [{**week()[0], "labels": [], **row} for row in rows])
+    with pipeline(checkout) as running:
+        assert running.mine().success
+
+    found = tail_of(checkout)
+    assert found.counts.failing == len(REFUNDS + STATUTES + crowd)
+    assert (found.cases[0].cost_weight, found.cases[0].cluster.size) == (10, 2)
+
+
 def test_the_work_tree_and_main_stay_as_they_were(mining: Pipeline) -> None:
     write_spans(mining.checkout, week())
     before = git(mining.checkout, "rev-parse", "HEAD", "main")
