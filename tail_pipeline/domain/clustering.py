@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tail_pipeline.domain.embedding import Encoder, Vectors, background_direction
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.large_weeks import MAX_COMPARED, MIN_TEXTS, group_many
+from tail_pipeline.domain.linkage import average_linkage, groups_of
 
 MIN_BACKGROUND = 100
 """Distinct passing texts below which their mean says more about them than about the product."""
@@ -185,12 +186,5 @@ def _linked(cosines: NDArray[np.float32], index: NDArray[np.intp], cut: float) -
     """Average linkage over the rows at ``index``, cut where the mean similarity between groups falls below ``cut``."""
     if len(index) == 0:
         return []
-    if len(index) == 1:
-        return [[int(index[0])]]
-    from scipy.cluster.hierarchy import fcluster, linkage
-
-    distances = np.concatenate(
-        [1 - cosines[row, index[place:]] for place, row in enumerate(index, 1)], dtype=np.float64
-    )
-    label = fcluster(linkage(distances, method="average"), t=1 - cut, criterion="distance")
-    return [[int(row) for row in index[label == number]] for number in np.unique(label)]
+    group_of = average_linkage(cosines[np.ix_(index, index)], [1] * len(index), cut)
+    return [[int(index[place]) for place in group] for group in groups_of(group_of)]

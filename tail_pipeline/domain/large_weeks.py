@@ -9,7 +9,7 @@ one. No matrix is larger than ``MAX_COMPARED`` squared.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from tail_pipeline.domain.embedding import Vectors
 from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.linkage import average_linkage, groups_of
 
 MAX_COMPARED = 10_000
-"""Texts, or groups of near-duplicates, whose similarities are compared each with each (0.4 GB; 1.5 GB while scipy links them)."""
+"""Texts, or groups of near-duplicates, that are compared each with each (0.4 GB, and as much while they are linked)."""
 
 MIN_TEXTS = 100
 """Texts below which neighbourhoods say nothing; UMAP's own solver fails below seven."""
@@ -55,7 +56,7 @@ def group_many(vectors: Vectors, cut: float, progress: Callable[[str], None]) ->
     cores = _held_together(vectors, core_of_point, point_of, cut)
     progress(f"joining {len(cores)} groups where they are {cut:.2f} similar")
     similarity = vectors.centroids(cores).mean_similarities()
-    joined = _members(average_linkage(similarity, [len(core) for core in cores], cut))
+    joined = groups_of(average_linkage(similarity, [len(core) for core in cores], cut))
     return [[row for number in numbers for row in cores[number]] for numbers in joined]
 
 
@@ -64,13 +65,13 @@ def _held_together(vectors: Vectors, core_of_point: Numbers, point_of: Numbers, 
 
     HDBSCAN knows only who is nearer to whom, and pairs strangers in a week of strangers.
     """
-    cores = _members(core_of_point[point_of])
+    cores = groups_of(core_of_point[point_of])
     sizes = np.array([len(core) for core in cores])
     pairs = np.maximum(sizes - 1, 1)
     alike = (sizes * vectors.centroids(cores).norm ** 2 - 1) / pairs
     loose = (alike < cut)[core_of_point]
     core_of_point = np.where(loose, len(cores) + np.arange(len(loose)), core_of_point)
-    return _members(core_of_point[point_of])
+    return groups_of(core_of_point[point_of])
 
 
 def reduced(vectors: Vectors) -> Floats:
@@ -186,56 +187,6 @@ def _cores(layout: Floats) -> Numbers:
     noise = core_of < 0
     core_of[noise] = core_of.max(initial=-1) + 1 + np.arange(noise.sum())
     return core_of
-
-
-def average_linkage(similarity: Floats, members: Sequence[int], cut: float) -> Numbers:
-    """Average linkage of groups with so many ``members``, overwriting ``similarity``; the number of the group each ends in.
-
-    Follows nearest neighbours until two are each other's, and merges those. A group whose nearest is below the cut
-    is finished: what merges elsewhere is never nearer to it on average than its parts were.
-    """
-    sizes = np.array(members, dtype=np.float32)
-    parent = np.arange(len(similarity))
-    np.fill_diagonal(similarity, -np.inf)
-    for row in range(len(similarity)):
-        # Equal to the last bit both ways, or the chain of nearest neighbours might never end.
-        similarity[row, row:] = similarity[row:, row]
-    left = np.ones(len(similarity), dtype=bool)
-    chain: list[int] = []
-    for first in range(len(similarity)):
-        while left[first]:
-            chain = chain or [first]
-            last = chain[-1]
-            nearest = int(similarity[last].argmax())
-            if len(chain) > 1 and similarity[last, chain[-2]] >= similarity[last, nearest]:
-                nearest = chain[-2]
-            if similarity[last, nearest] < cut:
-                left[last] = False
-                similarity[:, last] = -np.inf
-                chain.pop()
-            elif len(chain) > 1 and nearest == chain[-2]:
-                kept, gone = sorted((last, nearest))
-                merged = sizes[kept] * similarity[kept] + sizes[gone] * similarity[gone]
-                merged /= sizes[kept] + sizes[gone]
-                merged[[kept, gone]] = -np.inf
-                similarity[kept], similarity[:, kept] = merged, merged
-                similarity[:, gone] = -np.inf
-                sizes[kept] += sizes[gone]
-                parent[gone], left[gone] = kept, False
-                del chain[-2:]
-            else:
-                chain.append(nearest)
-    for row in range(len(parent)):
-        # A group only ever goes into one with a smaller number, so its parent's own end is known by now.
-        parent[row] = parent[parent[row]]
-    return parent
-
-
-def _members(group_of: Numbers) -> list[list[int]]:
-    """The positions in each group, groups in the order of their numbers."""
-    order = np.argsort(group_of, kind="stable")
-    starts = np.flatnonzero(np.diff(group_of[order])) + 1
-    return [part.tolist() for part in np.split(order, starts)]
 
 
 def _sums(rows: Floats, group_of: Numbers) -> Floats:

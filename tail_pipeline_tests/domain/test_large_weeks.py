@@ -10,19 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_matrix
-from scipy.spatial.distance import squareform
 
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.clustering import MAX_LINKED, Clustering, Grouping, group_by_intent
 from tail_pipeline.domain.embedding import LexicalEncoder, Vectors, canonical
 from tail_pipeline.domain.errors import PermanentError
-from tail_pipeline.domain.large_weeks import MAX_COMPARED, MIN_TEXTS, average_linkage, group_many, reduced
+from tail_pipeline.domain.large_weeks import MAX_COMPARED, MIN_TEXTS, group_many, reduced
 from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.weighted_clusters import ClusterPolicy, WeekClusters, find_weighted_clusters, to_frame
 from tail_pipeline_tests.domain.builders import RUBRIC, background_of, failing_frame, ordinary_texts, span
@@ -167,28 +162,6 @@ def test_auto_links_a_week_that_fits() -> None:
         for way in (Clustering.AUTO, Clustering.LINKAGE)
     )
     assert auto.groups == named.groups
-
-
-@given(
-    arrays(np.float32, st.tuples(st.integers(2, 14), st.just(6)), elements=st.floats(-1, 1, width=16)),
-    st.floats(-0.5, 0.9),
-)
-@settings(deadline=None, max_examples=100)
-def test_joining_groups_of_one_is_average_linkage(rows: np.ndarray[Any, Any], cut: float) -> None:
-    # Distinct random offsets keep ties away, which both may settle as they like.
-    rows = rows + np.random.default_rng(0).standard_normal(rows.shape).astype(np.float32)
-    cosines = Vectors.of(rows, None).cosines(Vectors.of(rows, None))
-    found = average_linkage(cosines.copy(), [1] * len(rows), cut)
-    distances = squareform(1 - cosines.astype(np.float64), checks=False)
-    expected = fcluster(linkage(distances, method="average"), t=1 - cut, criterion="distance")
-    assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
-
-
-def test_joining_counts_every_member_of_a_group() -> None:
-    """Four texts at .2 of a stranger and one at .9 are .34 like it together, not .55."""
-    similarity = np.array([[1, 0.95, 0.2], [0.95, 1, 0.9], [0.2, 0.9, 1]], dtype=np.float32)
-    assert average_linkage(similarity.copy(), [4, 1, 1], 0.4).tolist() == [0, 0, 2]
-    assert average_linkage(similarity.copy(), [1, 1, 1], 0.4).tolist() == [0, 0, 0]
 
 
 def test_reducing_keeps_a_sparse_week_sparse_and_its_similarities() -> None:
