@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -362,6 +363,53 @@ def test_feedback_that_nobody_knows_is_named_and_the_unit_kept():
     assert reasons == [
         "user_feedback 'meh' is none of thumbs_up, thumbs_down, regenerated, corrected; the unit is kept without it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"rubric_score": "high"}, "rubric_score 'high' is no number; the unit is kept without it"),
+        ({"eval.rubric_score.label": "good"}, "rubric_score 'good' is no number; the unit is kept without it"),
+        (
+            {"annotation.user_feedback.text": "lovely"},
+            "user_feedback has neither a label nor a score; the unit is kept without it",
+        ),
+    ],
+)
+def test_a_judgement_that_says_nothing_is_named_and_the_unit_kept(attributes: dict[str, str], reason: str):
+    tracing = Tracing()
+    tracing.span("agent", AGENT | {"input.value": "q"} | attributes)
+    rules = UnitRules("turn", {})
+    rows, reasons, _ = assembled(spans_of(tracing, rules), rules)
+    assert [(row["input"], row["rubric_score"], row["user_feedback"]) for row in rows] == [("q", None, None)]
+    assert reasons == [reason]
+
+
+@pytest.mark.parametrize("value", [b'{"intValue": "' + b"9" * 400 + b'"}', b'{"doubleValue": "much"}', b'{"x'])
+def test_a_score_that_is_no_value_costs_only_itself(value: bytes):
+    tracing = Tracing()
+    tracing.span("agent", AGENT | {"input.value": "q", "rubric_score": 0.5})
+    rules = UnitRules("turn", {})
+    (span,) = spans_of(tracing, rules)
+    span.attributes["rubric_score"] = msgspec.Raw(value)
+    rows, reasons, _ = assembled([span], rules)
+    assert [(row["input"], row["rubric_score"]) for row in rows] == [("q", None)]
+    assert len(reasons) == 1
+
+
+def test_a_later_judgement_without_a_number_leaves_the_score():
+    tracing = Tracing()
+    root = tracing.span("agent", AGENT | {"input.value": "q", "rubric_score": 0.4})
+    tracing.span("judge", {"eval.rubric_score.label": "poor"}, at=START + timedelta(hours=1), link=root)
+    rules = UnitRules("turn", {})
+    rows, _, _ = assembled(spans_of(tracing, rules), rules)
+    assert [row["rubric_score"] for row in rows] == [0.4]
+
+
+def test_labels_nested_deeper_than_anything_can_be_read_are_kept_as_text():
+    tracing = Tracing()
+    tracing.span("agent", AGENT | {"input.value": "q", "labels": "[" * 100_000})
+    assert [unit["labels"] for unit in units(tracing)] == [["[" * 100_000]]
 
 
 def test_a_link_to_the_turn_before_makes_no_carrier_of_a_turn():

@@ -6,6 +6,7 @@ found, and who judged it how. What was said stands in ``texts``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ def evaluations_of(span: OtlpSpan) -> list[Evaluation]:
     for name, parts in named.items():
         text = parts.get("text") or parts.get("explanation")
         found.append(
-            Evaluation(name, _string(parts.get("label")), _number(parts.get("score")), _string(text), span.start)
+            Evaluation(name, string_of(parts.get("label")), number_of(parts.get("score")), string_of(text), span.start)
         )
     return found
 
@@ -215,10 +216,12 @@ def evaluations_of(span: OtlpSpan) -> list[Evaluation]:
 def feedback_of(label: str | None, score: float | None) -> str:
     """One of the schema's feedback values; without a label, a score above zero is a thumb up.
 
-    Raises ValueError for a label that no tool is known to write.
+    Raises ValueError for a label that no tool is known to write, and where there is neither label nor number.
     """
     if label is None:
-        return "thumbs_up" if score is not None and score > 0 else "thumbs_down"
+        if score is None or math.isnan(score):
+            raise ValueError("user_feedback has neither a label nor a score")
+        return "thumbs_up" if score > 0 else "thumbs_down"
     word = re.sub(r"[\s-]+", "_", label.strip().lower())
     for value, words in _FEEDBACK_WORDS.items():
         if word in words:
@@ -232,9 +235,9 @@ def _evaluation(attributes: Attributes, time: int) -> Evaluation:
     }
     return Evaluation(
         name=str(values["name"]),
-        label=_string(values["score.label"]),
-        score=_number(values["score.value"]),
-        text=_string(_plain_or_none(attributes, "gen_ai.evaluation.explanation")),
+        label=string_of(values["score.label"]),
+        score=number_of(values["score.value"]),
+        text=string_of(_plain_or_none(attributes, "gen_ai.evaluation.explanation")),
         time=time,
     )
 
@@ -265,16 +268,14 @@ def json_text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _string(value: Any) -> str | None:
+def string_of(value: Any) -> str | None:
+    """A label or text as it was written, anything else as JSON."""
     return None if value is None else value if isinstance(value, str) else json_text(value)
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return float(value)
-    if isinstance(value, int | float):
-        return float(value)
+def number_of(value: Any) -> float | None:
+    """A score, which some tools write as text; None where it is no number."""
     try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
+        return float(value) if isinstance(value, bool | int | float | str) else None
+    except (ValueError, OverflowError):
         return None

@@ -21,8 +21,11 @@ from tail_pipeline.adapters.otlp.dialects import (
     JUDGED_COLUMNS,
     AttributePaths,
     Evaluation,
+    as_json,
     evaluations_of,
     feedback_of,
+    number_of,
+    string_of,
     value_at,
 )
 from tail_pipeline.adapters.otlp.parked import ParkedSpans
@@ -209,15 +212,11 @@ class TraceAssembler:
         judged: dict[str, list[tuple[str, Evaluation]]] = {}
         for span in judging:
             carried = span.trace_id != units[0].trace_id
-            found = [
-                (self._judging_columns[one.name], one)
-                for one in evaluations_of(span)
-                if one.name in self._judging_columns
-            ]
-            for column in JUDGED_COLUMNS:
-                value = value_at(span, self._paths[column], resource=False)
-                if value is not None:
-                    found.append((column, self._as_evaluation(column, value, span, carried=carried)))
+            try:
+                found = self._found(span, carried=carried)
+            except ValueError as error:
+                self._report(BadSpan(f"{span.place} span {span.span_id}", f"a judgement cannot be read: {error}"))
+                continue
             if not found:
                 continue
             owners = shares.owners(span.links[0][1] if carried else span.span_id)
@@ -229,12 +228,18 @@ class TraceAssembler:
             found.sort(key=lambda one: one[1].time or 0)
         return judged
 
-    def _as_evaluation(self, column: str, value: Any, span: OtlpSpan, *, carried: bool) -> Evaluation:
-        number = float(value) if isinstance(value, int | float) else None
-        label = None if number is not None else str(value)
-        if number is None and column in ("rubric_score", "ragas_faithfulness"):
-            number = float(str(value))
-        return Evaluation(column, label, number, label, span.start if carried else None)
+    def _found(self, span: OtlpSpan, *, carried: bool) -> list[tuple[str, Evaluation]]:
+        """What a span judges; raises ValueError for an attribute that is no OTLP value."""
+        found = [
+            (self._judging_columns[one.name], one) for one in evaluations_of(span) if one.name in self._judging_columns
+        ]
+        for column in JUDGED_COLUMNS:
+            value = value_at(span, self._paths[column], resource=False)
+            if value is not None:
+                label = None if isinstance(value, int | float) else string_of(value)
+                time = span.start if carried else None
+                found.append((column, Evaluation(column, label, number_of(value), label, time)))
+        return found
 
     def _row(
         self, trace: Trace, unit: OtlpSpan, shares: Shares, judged: list[tuple[str, Evaluation]]
@@ -304,7 +309,11 @@ class TraceAssembler:
         """Put the judgements into the row, the latest of each column last; one that cannot be read is reported."""
         for column, one in judged:
             if column in ("rubric_score", "ragas_faithfulness"):
-                row[column] = one.score
+                if one.score is None:
+                    reason = f"{column} '{(one.label or '')[:40]}' is no number; the unit is kept without it"
+                    self._report(BadSpan(f"{unit.place} span {unit.span_id}", reason))
+                else:
+                    row[column] = one.score
                 continue
             if self._until is not None and one.time is not None and one.time >= self._until:
                 continue
@@ -372,10 +381,6 @@ def _labels(value: Any) -> list[str] | None:
     """A list of labels, however it was written: a list, JSON, or names between commas."""
     if value is None:
         return None
-    if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value) if value.lstrip().startswith("[") else value.split(",")
-        except (msgspec.MsgspecError, UnicodeError):
-            value = value.split(",")
-    items = value if isinstance(value, list) else [value]
+    found = as_json(value)
+    items = found if isinstance(found, list) else value.split(",") if isinstance(value, str) else [value]
     return [text for one in items if (text := str(one).strip())] or None
