@@ -113,7 +113,12 @@ class OtelTraceStore:
         given = in_window("feedback_time", window) & is_negative_feedback() & segment.expression()
         yield from batches_of(read.units.filter(given).select("trace_id", "span_id"))
         start, end = _micros(window.start), _micros(window.end)
-        links = [one.links[0] for spans in read.homeless.values() for one in spans if start <= one.start < end]
+        links = [
+            (trace_id, one.links[0][1] if one.links else one.parent_id)
+            for trace_id, spans in read.homeless.items()
+            for one in spans
+            if start <= one.start < end
+        ]
         yield pl.DataFrame(links, schema={"trace_id": pl.String, "span_id": pl.String}, orient="row")
 
     def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter, since: datetime) -> Iterator[SpanBatch]:

@@ -346,6 +346,50 @@ def test_feedback_by_a_span_of_its_own_has_that_spans_time():
     assert unit["feedback_time"] == START + timedelta(days=1)
 
 
+@settings(deadline=None, max_examples=20)
+@given(order=st.permutations(range(13)))
+def test_a_judgement_of_the_whole_film_is_of_none_of_its_nodes_whatever_the_order(order: list[int]):
+    rules = UnitRules("node", {})
+    tracing = Tracing()
+    film = tracing.span("film", AGENT | {"input.value": "a film", "rubric_score": 0.1}, seconds=60)
+    for number in range(4):
+        node = {"openinference.span.kind": "CHAIN", "node_class": f"node {number}", "input.value": "in"}
+        step = tracing.span("step", node | {"rubric_score": 0.9}, parent=film, seconds=5)
+        inner = tracing.span("inner", {"openinference.span.kind": "CHAIN", "rubric_score": 0.2}, parent=step)
+        tracing.span("search", {"openinference.span.kind": "RETRIEVER"}, parent=inner)
+    spans = spans_of(tracing, rules)
+    rows, reasons, aside = assembled([spans[one] for one in order], rules)
+    assert ([row["rubric_score"] for row in rows], reasons) == ([0.9] * 4, [])
+    assert aside == {"judgements of no unit": 1}
+
+
+def test_feedback_inside_the_trace_reaches_the_node_it_links_to():
+    tracing = Tracing()
+    film = tracing.span("film", AGENT | {"input.value": "a film"}, seconds=60)
+    nodes = [
+        tracing.span("step", AGENT | {"node_class": f"node {number}", "input.value": "in"}, parent=film)
+        for number in range(3)
+    ]
+    tracing.span("feedback", {"user_feedback": "thumbs_down"}, parent=film, link=nodes[1])
+    found = {unit["node_class"]: unit["user_feedback"] for unit in units(tracing, unit="node")}
+    assert found == {"node 0": None, "node 1": "thumbs_down", "node 2": None}
+
+
+def test_feedback_by_a_span_below_the_unit_has_that_spans_time():
+    tracing = Tracing()
+    root = tracing.span("agent", AGENT | {"input.value": "q"})
+    tracing.span("feedback", {"user_feedback": "thumbs_down"}, at=START + timedelta(days=1), parent=root)
+    (unit,) = units(tracing)
+    assert unit["feedback_time"] == START + timedelta(days=1)
+
+
+def test_a_judgement_without_any_unit_is_counted():
+    tracing = Tracing()
+    tracing.span("judged", {"rubric_score": 0.5})
+    rules = UnitRules("turn", {})
+    assert assembled(spans_of(tracing, rules), rules) == ([], [], {"judgements of no unit": 1})
+
+
 def test_the_latest_judgement_counts():
     tracing = Tracing()
     root = tracing.span("agent", AGENT | {"input.value": "q"})
@@ -453,6 +497,48 @@ def test_a_tenant_set_beside_the_unit_is_not_the_units():
     tracing.span("agent", AGENT | {"input.value": "q"}, seconds=5, parent=server)
     tracing.span("other", {"tenant.id": "globex"}, parent=server)
     assert [unit["tenant"] for unit in units(tracing)] == [None]
+
+
+def served_in_one_batch() -> Tracing:
+    """Two agents for two tenants below one web server's span, each with documents and feedback of its own."""
+    tracing = Tracing()
+    server = tracing.span("POST /batch", {}, seconds=9)
+    for tenant, feedback in (("acme", "thumbs_up"), ("globex", "thumbs_down")):
+        asked = AGENT | {"input.value": f"{tenant} asks", "tenant.id": tenant, "user_feedback": feedback}
+        agent = tracing.span("agent", asked, parent=server, seconds=3)
+        found = {"retrieval.documents.0.document.content": f"secret of {tenant}"}
+        tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, parent=agent)
+        tracing.span("llm", LLM | {"output.value": f"answer for {tenant}"}, parent=agent)
+    return tracing
+
+
+def test_tenants_served_in_one_trace_have_a_unit_each_and_nothing_of_each_other():
+    columns = ("tenant", "input", "output", "contexts", "user_feedback")
+    found = sorted(tuple(unit[name] for name in columns) for unit in units(served_in_one_batch()))
+    assert found == [
+        ("acme", "acme asks", "answer for acme", ["secret of acme"], "thumbs_up"),
+        ("globex", "globex asks", "answer for globex", ["secret of globex"], "thumbs_down"),
+    ]
+
+
+@pytest.mark.parametrize("unit", ["turn", "node"])
+def test_documents_of_another_tenant_beside_a_unit_are_not_its_own(unit: str):
+    tracing = Tracing()
+    server = tracing.span("POST /batch", {}, seconds=9)
+    tracing.span("agent", AGENT | {"input.value": "q", "tenant.id": "acme", "node_class": "a"}, parent=server)
+    for tenant in ("acme", "globex"):
+        found = {"retrieval.documents.0.document.content": f"secret of {tenant}", "tenant.id": tenant}
+        tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, parent=server)
+    assert [one["contexts"] for one in units(tracing, unit=unit)] == [["secret of acme"]]
+
+
+@pytest.mark.parametrize("below", [True, False], ids=["below a server", "without a parent"])
+def test_a_tenant_on_the_unit_counts_before_one_on_its_resource(below: bool):
+    tracing = Tracing(resource={"tenant.id": "platform"})
+    server = tracing.span("POST /chat", {}, seconds=9)
+    told = AGENT | {"input.value": "q", "metadata": '{"tenant": "acme"}'}
+    tracing.span("agent", told, parent=server if below else None)
+    assert [unit["tenant"] for unit in units(tracing)] == ["acme"]
 
 
 def scenes() -> Tracing:

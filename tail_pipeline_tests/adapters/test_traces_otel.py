@@ -167,6 +167,22 @@ def test_feedback_of_this_week_brings_back_an_older_answer(tmp_path: Path, same_
     assert collector.collected.late_feedback == 1
 
 
+@pytest.mark.parametrize("same_file", [True, False], ids=["same file", "another file"])
+def test_feedback_below_an_older_answer_counts_in_the_week_it_was_given(tmp_path: Path, same_file: bool):
+    tracing = Tracing()
+    old = ask(tracing, "asked last week", WINDOW.start - timedelta(days=5))
+    if not same_file:
+        written(tmp_path / "traces" / "a.jsonl", tracing, WINDOW.start - timedelta(days=4))
+    tracing.span("feedback", {"user_feedback": "thumbs_down"}, at=WINDOW.start + timedelta(days=2), parent=old)
+    ask(tracing, "asked this week", WINDOW.start)
+    written(tmp_path / "traces" / "b.jsonl", tracing)
+    _, frame = collected(store_in(tmp_path))
+    assert dict(frame.select("input", "user_feedback").iter_rows()) == {
+        "asked last week": "thumbs_down",
+        "asked this week": None,
+    }
+
+
 def test_feedback_on_an_answer_that_no_file_holds_is_counted_and_named(tmp_path: Path):
     tracing = Tracing()
     gone = ask(tracing, "gone", WINDOW.start - timedelta(days=5))

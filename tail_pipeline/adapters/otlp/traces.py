@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tail_pipeline.adapters.otlp.spans import OtlpSpan, SpanKind
@@ -42,12 +42,13 @@ class Shares:
     """Which spans of a trace speak of which unit.
 
     A span belongs to the nearest unit above it; without one, to all units below its nearest ancestor that has any: a
-    retriever stands beside the model call it feeds.
+    retriever stands beside the model call it feeds. No span speaks of a unit of another tenant than its own.
     """
 
-    def __init__(self, trace: Trace, units: list[OtlpSpan]) -> None:
+    def __init__(self, trace: Trace, units: list[OtlpSpan], tenant_of: Callable[[OtlpSpan], str | None]) -> None:
         self._trace = trace
         self._units = {unit.span_id: unit for unit in units}
+        self._tenant_of = tenant_of
         self._below: dict[str, list[OtlpSpan]] = {}
         self._spans_of: dict[str, list[OtlpSpan]] | None = None
         if len(units) > 1:
@@ -55,9 +56,28 @@ class Shares:
                 for span_id in trace.ancestors(unit):
                     self._below.setdefault(span_id, []).append(unit)
 
-    def owners(self, span_id: str) -> list[OtlpSpan]:
+    def judged_by(self, span_id: str) -> OtlpSpan | None:
+        """The unit that a judgement of this span is about: the nearest at or above it, else the only one of the trace."""
+        above = next((self._units[one] for one in self._trace.lineage(span_id) if one in self._units), None)
+        if above or len(self._units) != 1:
+            return above
+        (only,) = self._units.values()
+        span = self._trace.spans.get(span_id)
+        return only if span is None or self._same_tenant(span, only) else None
+
+    def spans_of(self, unit: OtlpSpan, kind: SpanKind) -> list[OtlpSpan]:
+        """The spans of one kind that speak of the unit."""
         if len(self._units) == 1:
-            return list(self._units.values())
+            return [span for span in self._trace.spans.values() if span.kind is kind and self._same_tenant(span, unit)]
+        if self._spans_of is None:
+            self._spans_of = {}
+            for span in self._trace.spans.values():
+                for owner in self._owners(span.span_id):
+                    if self._same_tenant(span, owner):
+                        self._spans_of.setdefault(owner.span_id, []).append(span)
+        return [span for span in self._spans_of.get(unit.span_id, []) if span.kind is kind]
+
+    def _owners(self, span_id: str) -> list[OtlpSpan]:
         for one in self._trace.lineage(span_id):
             if one in self._units:
                 return [self._units[one]]
@@ -65,12 +85,8 @@ class Shares:
                 return self._below[one]
         return []
 
-    def spans_of(self, unit: OtlpSpan) -> list[OtlpSpan]:
-        if len(self._units) == 1:
-            return list(self._trace.spans.values())
-        if self._spans_of is None:
-            self._spans_of = {}
-            for span in self._trace.spans.values():
-                for owner in self.owners(span.span_id):
-                    self._spans_of.setdefault(owner.span_id, []).append(span)
-        return self._spans_of.get(unit.span_id, [])
+    def _same_tenant(self, span: OtlpSpan, unit: OtlpSpan) -> bool:
+        if span is unit or unit.span_id in self._trace.lineage(span.span_id):
+            return True
+        tenants = {self._tenant_of(span), self._tenant_of(unit)}
+        return len(tenants) == 1 or None in tenants

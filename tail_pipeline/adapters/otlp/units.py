@@ -137,11 +137,16 @@ class TraceAssembler:
             return
         if not units:
             first = next(iter(own.values()))
-            if not all(span.judges for span in own.values()):
+            lost = [*carriers, *(span for span in own.values() if span.parent_id and self._found(span, own=False))]
+            if lost:
+                self.homeless[trace_id] = lost
+            elif all(span.judges for span in own.values()):
+                self._leave(NO_UNIT_FOR_JUDGEMENT, f"{first.place}: span '{first.name[:60]}'")
+            else:
                 keys = f" with {', '.join(first.other_keys)}" if first.other_keys else ""
                 self._leave(NO_DIALECT, f"{first.place}: span '{first.name[:60]}'{keys}")
             return
-        shares = Shares(trace, units)
+        shares = Shares(trace, units, lambda span: _text(self._inherited(trace, span, "tenant")))
         judging = [span for span in own.values() if span.judges]
         judged = self._judged(units, shares, [*judging, *carriers]) if judging or carriers else {}
         for unit in units:
@@ -168,21 +173,13 @@ class TraceAssembler:
         if parentless:
             return sorted(parentless, key=_by_start)
         if tops:
-            return [
-                min(
-                    tops,
-                    key=lambda span: (
-                        span.kind is not SpanKind.AGENT,
-                        -_length(span),
-                        *_by_start(span),
-                    ),
-                )
-            ]
+            tops.sort(key=lambda span: (span.kind is not SpanKind.AGENT, -_length(span), *_by_start(span)))
+            return self._first_of_each_tenant(trace, tops)
         calls = [
             span for span in spans if span.kind is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
         ]
         if calls:
-            return [min(calls, key=_by_start)]
+            return self._first_of_each_tenant(trace, sorted(calls, key=_by_start))
         plain = [
             span
             for span in spans
@@ -191,6 +188,17 @@ class TraceAssembler:
             and input_of(span, span.kind, self._paths["input"])
         ]
         return sorted(plain, key=_by_start)
+
+    def _first_of_each_tenant(self, trace: Trace, spans: Sequence[OtlpSpan]) -> list[OtlpSpan]:
+        """The first span, and where a batch served several tenants the first of each, so that none speaks for another."""
+        if len(spans) == 1:
+            return list(spans)
+        first: dict[str | None, OtlpSpan] = {}
+        for span in spans:
+            first.setdefault(_text(self._inherited(trace, span, "tenant")), span)
+        if len(first.keys() - {None}) < 2:
+            return [spans[0]]
+        return sorted(first.values(), key=_by_start)
 
     def _nodes(self, trace: Trace) -> list[OtlpSpan]:
         classes = {span_id: self._node_class(span) for span_id, span in trace.spans.items()}
@@ -208,37 +216,45 @@ class TraceAssembler:
     def _judged(
         self, units: list[OtlpSpan], shares: Shares, judging: Sequence[OtlpSpan]
     ) -> dict[str, list[tuple[str, Evaluation]]]:
-        """Per unit: (column, judgement), oldest first."""
-        judged: dict[str, list[tuple[str, Evaluation]]] = {}
+        """Per unit: (column, judgement), oldest first; what a unit says of itself was known when it ended."""
+        judged: dict[str, list[tuple[int, str, str, Evaluation]]] = {}
         for span in judging:
-            carried = span.trace_id != units[0].trace_id
-            try:
-                found = self._found(span, carried=carried)
-            except ValueError as error:
-                self._report(BadSpan(f"{span.place} span {span.span_id}", f"a judgement cannot be read: {error}"))
-                continue
+            linked = len(span.links) == 1 and self._is_carrier(span)
+            unit = shares.judged_by(span.links[0][1] if linked else span.span_id)
+            found = self._found(span, own=span is unit)
             if not found:
                 continue
-            owners = shares.owners(span.links[0][1] if carried else span.span_id)
-            if not owners:
+            if unit is None:
                 self._leave(NO_UNIT_FOR_JUDGEMENT, f"{span.place}: span '{span.name[:60]}'")
-            for unit in owners:
-                judged.setdefault(unit.span_id, []).extend(found)
-        for found in judged.values():
-            found.sort(key=lambda one: one[1].time or 0)
-        return judged
+                continue
+            ended = unit.end or unit.start
+            judged.setdefault(unit.span_id, []).extend(
+                (ended if one.time is None else one.time, span.span_id, column, one) for column, one in found
+            )
+        return {
+            span_id: [(column, one) for _, _, column, one in sorted(found, key=lambda one: one[:2])]
+            for span_id, found in judged.items()
+        }
 
-    def _found(self, span: OtlpSpan, *, carried: bool) -> list[tuple[str, Evaluation]]:
-        """What a span judges; raises ValueError for an attribute that is no OTLP value."""
-        found = [
-            (self._judging_columns[one.name], one) for one in evaluations_of(span) if one.name in self._judging_columns
-        ]
-        for column in JUDGED_COLUMNS:
-            value = value_at(span, self._paths[column], resource=False)
-            if value is not None:
-                label = None if isinstance(value, int | float) else string_of(value)
-                time = span.start if carried else None
-                found.append((column, Evaluation(column, label, number_of(value), label, time)))
+    def _found(self, span: OtlpSpan, *, own: bool) -> list[tuple[str, Evaluation]]:
+        """What a span judges; ``own``: it is the unit itself, and nobody knows when its attributes were set."""
+        if not span.judges:
+            return []
+        try:
+            found = [
+                (self._judging_columns[one.name], one)
+                for one in evaluations_of(span)
+                if one.name in self._judging_columns
+            ]
+            for column in JUDGED_COLUMNS:
+                value = value_at(span, self._paths[column], resource=False)
+                if value is not None:
+                    label = None if isinstance(value, int | float) else string_of(value)
+                    time = None if own else span.start
+                    found.append((column, Evaluation(column, label, number_of(value), label, time)))
+        except ValueError as error:
+            self._report(BadSpan(f"{span.place} span {span.span_id}", f"a judgement cannot be read: {error}"))
+            return []
         return found
 
     def _row(
@@ -251,9 +267,7 @@ class TraceAssembler:
         model = value_at(unit, paths["model"], resource=False)
         if given is None or said is None or model is None:
             calls = [
-                span
-                for span in shares.spans_of(unit)
-                if span.kind is SpanKind.LLM and not trace.is_below(span, (SpanKind.EVALUATOR,))
+                span for span in shares.spans_of(unit, SpanKind.LLM) if not trace.is_below(span, (SpanKind.EVALUATOR,))
             ]
             calls.sort(key=_by_start)
             given = given or next(
@@ -291,18 +305,17 @@ class TraceAssembler:
             return own
         if len(trace.spans) == 1 and unit.kind is not SpanKind.RETRIEVER:
             return []
-        retrievers = [span for span in shares.spans_of(unit) if span.kind is SpanKind.RETRIEVER]
-        return [text for span in sorted(retrievers, key=_by_start) for text in documents_of(span, _NO_PATHS)]
+        retrievers = sorted(shares.spans_of(unit, SpanKind.RETRIEVER), key=_by_start)
+        return [text for span in retrievers for text in documents_of(span, _NO_PATHS)]
 
     def _inherited(self, trace: Trace, unit: OtlpSpan, column: str) -> Any:
         """A value of the unit or of the nearest ancestor that has it; the resource comes last."""
         paths = self._paths[column]
-        if unit.parent_id:
-            for span_id in trace.lineage(unit.span_id):
-                span = trace.spans.get(span_id)
-                found = value_at(span, paths, resource=False) if span else None
-                if found is not None:
-                    return found
+        for span_id in trace.lineage(unit.span_id):
+            span = trace.spans.get(span_id)
+            found = value_at(span, paths, resource=False) if span else None
+            if found is not None:
+                return found
         return value_at(unit, paths)
 
     def _judge(self, row: dict[str, Any], judged: list[tuple[str, Evaluation]], unit: OtlpSpan) -> None:
