@@ -212,6 +212,55 @@ def test_an_agent_without_captured_text_takes_it_from_its_model_calls():
     assert [(unit["input"], unit["output"]) for unit in units(tracing)] == [("question 0", "answer 1")]
 
 
+def test_an_agent_without_text_beside_one_with_text_still_has_that_of_its_model_calls():
+    rules = UnitRules("turn", {})
+    tracing = Tracing()
+    tracing.span("agent", AGENT | {"input.value": "told", "output.value": "yes"})
+    silent = tracing.span("agent", AGENT, at=START + timedelta(seconds=5))
+    tracing.span("llm", LLM | {"input.value": "asked of the model", "output.value": "said"}, parent=silent)
+    spans = spans_of(tracing, rules)
+    for span in spans:
+        span.trace_id = spans[0].trace_id
+    assembler = TraceAssembler(rules, lambda bad: pytest.fail(str(bad)))
+    assembler.add(spans)
+    assert frame_of(assembler.batches()).sort("start_time")["input"].to_list() == ["told", "asked of the model"]
+
+
+def test_columns_may_stand_inside_a_text():
+    tracing = Tracing()
+    state = json.dumps({"question": "q", "customer": "acme", "quality": 0.25})
+    tracing.span("llm", LLM | {"input.value": state})
+    (unit,) = units(tracing, tenant=["input.value.customer"], rubric_score=["input.value.quality"])
+    assert (unit["input"], unit["tenant"], unit["rubric_score"]) == ("q", "acme", 0.25)
+
+
+@pytest.mark.parametrize("nothing", ["", '""', '{"input": ""}', '{"args": [""], "kwargs": {}}'])
+def test_an_agent_whose_text_is_empty_takes_it_from_its_model_calls(nothing: str):
+    tracing = Tracing()
+    told = {"traceloop.span.kind": "workflow", "traceloop.entity.input": nothing, "traceloop.entity.output": nothing}
+    root = tracing.span("flow", told, seconds=9)
+    tracing.span("llm", LLM | {"input.value": "asked", "output.value": "answered"}, parent=root)
+    assert [(unit["input"], unit["output"]) for unit in units(tracing)] == [("asked", "answered")]
+
+
+def test_spans_without_a_wanted_attribute_are_parked_too():
+    rules = UnitRules("turn", {})
+    tracing = Tracing()
+    for _ in range(100):
+        tracing.span("GET /", {"http.request.method": "GET"})
+    assembler = TraceAssembler(rules, lambda bad: pytest.fail(str(bad)), held_bytes=10_000)
+    held = []
+    for span in spans_of(tracing, rules):
+        assembler.add([span])
+        held.append(len(assembler._traces))  # noqa: SLF001 nothing else tells what is held
+    assert max(held) < 30
+    assert list(assembler.batches())
+
+
+LANGCHAIN = [
+    {"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", name], "kwargs": {"content": text}}
+    for name, text in (("SystemMessage", "rules"), ("HumanMessage", "asked"), ("ToolMessage", "found"))
+]
 PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 50
 
 
@@ -227,6 +276,7 @@ PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 50
             },
             "last",
         ),
+        ({"input.value": json.dumps({"messages": [LANGCHAIN]})}, "asked"),
         ({"input.value": '{"a": 1, "b": 2}'}, '{"a": 1, "b": 2}'),
         ({"input.value": '["a", "b"]'}, '["a", "b"]'),
         ({"input.value": '{"cut": "in the mid'}, '{"cut": "in the mid'),

@@ -7,7 +7,7 @@ a model call but for the last, prompts where the agent's own span already says w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -19,16 +19,23 @@ from tail_pipeline.domain.spans import BadSpan
 
 UNIT_KINDS = (SpanKind.AGENT, SpanKind.CHAIN)
 
+_SPAN_BYTES = 400
+"""What a span takes beside its attributes: most spans of a store have none that are wanted."""
+
+_Key = tuple[str, str]
+"""Trace id and span id."""
+
 
 class Condenser:
-    """``inputs`` and ``outputs`` are the paths that the agent names for them."""
+    """``paths`` say where the columns are looked for; attributes that other columns than the texts need are kept."""
 
-    def __init__(
-        self, unit: Literal["turn", "node"], inputs: AttributePaths, outputs: AttributePaths, report: Report
-    ) -> None:
+    def __init__(self, unit: Literal["turn", "node"], paths: Mapping[str, AttributePaths], report: Report) -> None:
         self._unit = unit
-        self._inputs = inputs
-        self._outputs = outputs
+        self._inputs = paths["input"]
+        self._outputs = paths["output"]
+        self._kept = frozenset[str]().union(
+            *(one.names for column, one in paths.items() if column not in ("input", "output"))
+        )
         self._report = report
 
     def condensed(self, spans: Sequence[OtlpSpan]) -> tuple[list[OtlpSpan], int]:
@@ -49,7 +56,7 @@ class Condenser:
                 continue
             try:
                 if span.attributes:
-                    self._condense(span, known.get((span.trace_id, span.parent_id)), told)
+                    self._condense(span, known, told)
                 held += _settled(span)
             except ValueError as error:
                 self._report(BadSpan(f"{span.place} span {span.span_id}", str(error)))
@@ -57,10 +64,12 @@ class Condenser:
             kept.append(span)
         return kept, held
 
-    def _told(self, spans: Sequence[OtlpSpan]) -> set[str]:
-        """Traces whose turn says itself what was asked and answered."""
+    def _told(self, spans: Sequence[OtlpSpan]) -> set[_Key]:
+        """The turns that say themselves what was asked and answered."""
         return {
-            span.trace_id for span in spans if not span.parent_id and span.kind in UNIT_KINDS and self._says_both(span)
+            (span.trace_id, span.span_id)
+            for span in spans
+            if not span.parent_id and span.kind in UNIT_KINDS and self._says_both(span)
         }
 
     def _says_both(self, span: OtlpSpan) -> bool:
@@ -70,27 +79,43 @@ class Condenser:
             # Reported when the unit is made.
             return False
 
-    def _condense(self, span: OtlpSpan, parent: OtlpSpan | None, told: set[str]) -> None:
+    def _condense(self, span: OtlpSpan, known: Mapping[_Key, OtlpSpan], told: set[_Key]) -> None:
         if span.kind is SpanKind.LLM:
-            if span.trace_id in told:
-                span.attributes = without_texts(span.attributes)
+            if told and _is_below(span, known, told):
+                span.attributes = without_texts(span.attributes, self._kept)
                 span.events = span.events if span.judges else []
                 return
             given, said = input_of(span, span.kind, self._inputs), output_of(span, span.kind, self._outputs)
-            span.attributes = with_texts(without_texts(span.attributes), given, said)
+            span.attributes = with_texts(without_texts(span.attributes, self._kept), given, said)
             span.dropped_attributes |= any(one.truncated for one in (given, said) if one)
             span.events = span.events if span.judges else []
         elif self._unit == "turn" and span.parent_id and not span.judges:
+            parent = known.get((span.trace_id, span.parent_id))
             inner = parent is not None and parent.kind in UNIT_KINDS
             if span.kind in UNIT_KINDS and inner:
                 span.attributes, span.events = {}, []
             elif span.kind is SpanKind.OTHER:
-                span.attributes = without_texts(span.attributes)
+                span.attributes = without_texts(span.attributes, self._kept)
+
+
+def _is_below(span: OtlpSpan, known: Mapping[_Key, OtlpSpan], told: set[_Key]) -> bool:
+    """Whether one of ``told`` stands above the span, as far as this request shows."""
+    seen: set[_Key] = set()
+    above: OtlpSpan | None = span
+    while above is not None:
+        key = above.trace_id, above.parent_id
+        if key in told:
+            return True
+        if key in seen:
+            return False
+        seen.add(key)
+        above = known.get(key)
+    return False
 
 
 def _settled(span: OtlpSpan) -> int:
     """Values on their own, so that the request they came from can be forgotten; gives their bytes."""
-    held = 0
+    held = _SPAN_BYTES
     for attributes in (span.attributes, *(event.attributes for event in span.events)):
         for key, value in attributes.items():
             # JSON stays JSON until it is needed; a protobuf message is read.

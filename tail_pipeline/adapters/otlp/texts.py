@@ -54,9 +54,9 @@ def output_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths) -> T
     return _text_of(span, kind, paths, incoming=False)
 
 
-def without_texts(attributes: Attributes) -> Attributes:
-    """The attributes but for those that hold inputs, outputs and messages."""
-    return {key: value for key, value in attributes.items() if not key.startswith(_TEXT_PREFIXES)}
+def without_texts(attributes: Attributes, kept: frozenset[str]) -> Attributes:
+    """The attributes but for those that hold inputs, outputs and messages; ``kept`` are those that hold more."""
+    return {key: value for key, value in attributes.items() if not key.startswith(_TEXT_PREFIXES) or key in kept}
 
 
 def with_texts(attributes: Attributes, given: Text | None, said: Text | None) -> Attributes:
@@ -91,8 +91,8 @@ def _text_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths, *, in
     if already is not None:
         return Text(already)
     given = value_at(span, paths, resource=False) if paths.paths else None
-    if given is not None:
-        return _unwrapped(given, incoming=incoming)
+    if given is not None and (found := _unwrapped(given, incoming=incoming)):
+        return found
     # A model call's value is the whole request or answer, so its messages come first; an agent has no messages to speak of.
     if kind in (SpanKind.AGENT, SpanKind.CHAIN):
         return _value_text(span, incoming=incoming) or _message_text_of(span, incoming=incoming)
@@ -116,8 +116,12 @@ def _message_text_of(span: OtlpSpan, *, incoming: bool) -> Text | None:
 
 def _value_text(span: OtlpSpan, *, incoming: bool) -> Text | None:
     for key in _INPUT_VALUES if incoming else _OUTPUT_VALUES:
-        if key in span.attributes and (value := plain_value(span.attributes[key])) not in (None, ""):
-            return _unwrapped(value, incoming=incoming)
+        if (
+            key in span.attributes
+            and (value := plain_value(span.attributes[key])) is not None
+            and (found := _unwrapped(value, incoming=incoming))
+        ):
+            return found
     return None
 
 
@@ -194,6 +198,9 @@ def _roles(*, incoming: bool) -> tuple[str, ...]:
 def _role(message: Any) -> str:
     if not isinstance(message, dict):
         return ""
+    if isinstance(inner := message.get("kwargs"), dict):  # LangChain's serialised messages
+        name = message["id"][-1] if isinstance(message.get("id"), list) and message["id"] else ""
+        return _role(inner) or str(name).lower().removesuffix("chunk").removesuffix("message")
     return str(message.get("role") or message.get("type") or "").lower()
 
 
@@ -232,11 +239,13 @@ def _part_text(part: Any) -> str | None:
     return f"[{kind.removesuffix('_url')}]"
 
 
-def _unwrapped(value: Any, *, incoming: bool) -> Text:
-    """The text inside what frameworks wrap around it; JSON that says nothing else stays as it was written."""
+def _unwrapped(value: Any, *, incoming: bool) -> Text | None:
+    """The text inside what frameworks wrap around it, if any; JSON that says nothing else stays as it was written."""
     if not isinstance(value, str):
         return _capped(json_text(value))
     inner = _inner_text(value, incoming=incoming, depth=0)
+    if not (inner if inner is not None else value):
+        return None
     text = _capped(inner if inner is not None else value)
     # JSON that was cut on its way here is kept as it is.
     cut = value.lstrip()[:1] in ("{", "[") and as_json(value) is value

@@ -80,7 +80,7 @@ class TraceAssembler:
             for path in self._paths[column].paths
             if not path.resource_only
         }
-        self._condenser = Condenser(rules.unit, self._paths["input"], self._paths["output"], report)
+        self._condenser = Condenser(rules.unit, self._paths, report)
         self.homeless: dict[str, list[OtlpSpan]] = {}
         self.set_aside: dict[str, SetAside] = {}
 
