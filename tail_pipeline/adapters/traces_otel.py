@@ -7,11 +7,13 @@ back a later file reaches is remembered after it was read once.
 
 from __future__ import annotations
 
+import glob
 import re
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +40,10 @@ from tail_pipeline.domain.spans import (
 from tail_pipeline.domain.weeks import Window
 
 TRACE_SLACK = timedelta(days=1)
-"""How long after a unit's start other spans of its trace, and judgements made of it by evaluators, are looked for."""
+"""How long after a unit's start other spans of its trace, and judgements made of it by evaluators, are looked for.
+
+Before the window too: a model call after midnight of a turn from before it is not a unit of this window.
+"""
 
 CLOCK_SLACK = timedelta(days=1)
 """How far a span may lie after the file it is in was last written: clocks of different machines differ."""
@@ -47,6 +52,7 @@ MAX_BAD = 100_000
 """Unreadable places after which reading stops; something is wrong with all of it."""
 
 _FIRST_PROGRESS = 50_000
+_FIRST_YEAR = 2000
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
@@ -151,7 +157,7 @@ class OtelTraceStore:
 
     def _read(self, window: Window) -> _Read:
         if self._read_ is None or self._window != window:
-            start, end = _micros(window.start), _micros(window.end + TRACE_SLACK)
+            start, end = _micros(window.start - TRACE_SLACK), _micros(window.end + TRACE_SLACK)
             files = [one for one in self._files() if self._may_hold(one, start, end)]
             read = self._assembled(files, until=_micros(window.end))
             weakref.finalize(self, shutil.rmtree, read.directory, ignore_errors=True)
@@ -184,14 +190,8 @@ class OtelTraceStore:
                     f"trace store {self.name}: more than {MAX_BAD} places cannot be read; the first is {bad[0]}"
                 )
 
-        assembler = TraceAssembler(self._rules, report, until=until)
-        read, next_line = 0, _FIRST_PROGRESS
-        for number, file in enumerate(files, start=1):
-            for spans in self._spans_of(file, report):
-                read += len(spans)
-                if read >= next_line:
-                    self._progress(f"{read} spans so far, in file {number} of {len(files)}")
-                    next_line = read * 2
+        with closing(TraceAssembler(self._rules, report, until=until)) as assembler:
+            for spans in self._spans_in(files, report):
                 if only is None:
                     assembler.add(spans)
                     continue
@@ -199,19 +199,30 @@ class OtelTraceStore:
                     one for one in spans if one.trace_id in only or (len(one.links) == 1 and one.links[0][0] in only)
                 ]
                 assembler.add(asked)
-        for spans in also:
-            assembler.add(spans)
-        directory = Path(tempfile.mkdtemp(prefix="tail-pipeline-otel-"))
-        spool = FrameSpool(directory / "units.parquet", SPAN_SCHEMA)
+            for spans in also:
+                assembler.add(spans)
+            directory = Path(tempfile.mkdtemp(prefix="tail-pipeline-otel-"))
+            spool = FrameSpool(directory / "units.parquet", SPAN_SCHEMA)
 
-        def frames() -> Iterator[pl.DataFrame]:
-            for batch in assembler.batches():
-                bad.extend(batch.bad)
-                yield batch.frame
+            def frames() -> Iterator[pl.DataFrame]:
+                for batch in assembler.batches():
+                    bad.extend(batch.bad)
+                    yield batch.frame
 
-        units = spool.write(frames())
+            units = spool.write(frames())
         set_aside = list(assembler.set_aside.values())
         return _Read(frozenset(files), units, directory, bad, set_aside, assembler.homeless)
+
+    def _spans_in(self, files: Sequence[_File], report: Report) -> Iterator[list[OtlpSpan]]:
+        """The spans of these files, a request at a time; says how far that is."""
+        read, next_line = 0, _FIRST_PROGRESS
+        for number, file in enumerate(files, start=1):
+            for spans in self._spans_of(file, report):
+                read += len(spans)
+                if read >= next_line:
+                    self._progress(f"{read} spans so far, in file {number} of {len(files)}")
+                    next_line = read * 2
+                yield spans
 
     def _spans_of(self, file: _File, report: Report) -> Iterator[list[OtlpSpan]]:
         """The spans of one file; its times are remembered at the end."""
@@ -236,8 +247,9 @@ class OtelTraceStore:
                         if last is None or start > last:
                             last = start
                     yield good
-        except (FileNotFoundError, PermissionError) as error:
-            raise TransientError(f"trace store {self.name}: cannot open {shown}: {error.strerror}") from error
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise TransientError(f"trace store {self.name}: cannot open {shown}: {reason}") from error
         self._times.put(file.path, file.size, file.version, TimeRange(first, last))
 
     def _may_hold(self, file: _File, start: int, end: int | None) -> bool:
@@ -256,7 +268,12 @@ class OtelTraceStore:
             raise PermanentError(f"trace store {self.name}: {error}") from error
         except Exception as error:  # noqa: BLE001 each file system raises errors of its own, with secrets in some
             raise TransientError(f"trace store {self.name} cannot be listed: {type(error).__name__}") from None
-        files = [_file(path, info) for path, info in sorted(found.items()) if info.get("type") == "file"]
+        # A link is listed with times of its own; those of the file it leads to count.
+        told = {
+            path: file_system.info(path) if info.get("islink") and file_system.exists(path) else info
+            for path, info in found.items()
+        }
+        files = [_file(path, info) for path, info in sorted(told.items()) if info.get("type") == "file"]
         if not files:
             raise TransientError(
                 f"trace store {self.name}: no file matches in {self._repo_dir}; check traces.path and the export"
@@ -267,7 +284,9 @@ class OtelTraceStore:
         from fsspec.core import url_to_fs
 
         is_url = "://" in self._pattern
-        file_system, pattern = url_to_fs(self._pattern if is_url else str(self._repo_dir / self._pattern))
+        file_system, pattern = url_to_fs(
+            self._pattern if is_url else str(Path(glob.escape(str(self._repo_dir))) / self._pattern)
+        )
         return file_system, pattern
 
     def _shown(self, path: str) -> str:
@@ -288,7 +307,8 @@ def _file(path: str, info: dict[str, Any]) -> _File:
         modified = datetime.fromisoformat(modified)
     if isinstance(modified, int | float):
         modified = datetime.fromtimestamp(modified, UTC)
-    micros = _micros(modified) if modified is not None else None
+    # Some mounts and archives give every file a time of 1970 or 1980; that says nothing.
+    micros = _micros(modified) if modified is not None and modified.year >= _FIRST_YEAR else None
     tag = info.get("ETag") or info.get("etag") or info.get("md5Hash") or ""
     return _File(path, int(info["size"]), f"{tag}{micros}", micros)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -17,7 +18,7 @@ from polars.testing import assert_frame_equal
 
 from tail_pipeline.adapters.otlp.units import UnitRules
 from tail_pipeline.adapters.traces_otel import OtelTraceStore
-from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.spans import SPAN_SCHEMA, BadSpan, SegmentFilter
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline_tests.adapters.otlp_traffic import (
@@ -112,6 +113,16 @@ def test_garbage_in_the_first_line_does_not_hide_the_rest(tmp_path: Path, store_
     questions, bad = read(store_of())
     assert questions == ALL
     assert [one.place for one in bad] == ["traces/a.jsonl:1"]
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"{one\n{two\n", b"starting\n", b'"a string"\n"another"\n', b"\xef\xbb\xbf"], ids=repr
+)
+def test_garbage_before_the_first_request_does_not_hide_the_rest(tmp_path: Path, store_of: Any, garbage: bytes):
+    write(tmp_path, garbage + b"".join(LINES))
+    questions, bad = read(store_of())
+    assert questions == ALL
+    assert [one.place for one in bad] == [f"traces/a.jsonl:{n}" for n in range(1, garbage.count(b"\n") + 1)]
 
 
 def test_a_torn_last_line_is_named_and_read_once_it_is_whole(tmp_path: Path, store_of: Any):
@@ -209,6 +220,39 @@ def test_a_bad_span_is_named_and_its_neighbour_kept(tmp_path: Path, store_of: An
     told = [one.reason for one in bad_of(batches)]
     assert len(told) == 1
     assert reason in told[0]
+
+
+@pytest.mark.parametrize(("field", "length"), [("traceId", 32), ("spanId", 16)])
+def test_an_id_of_zeros_is_named(tmp_path: Path, store_of: Any, field: str, length: int):
+    write(tmp_path, changed(lambda span: span.update({field: "0" * length})))
+    questions, bad = read(store_of())
+    assert questions == ["question 1"]
+    assert [one.reason.partition(": ")[2] for one in bad] == [f"{field} is all zeros"]
+
+
+def test_a_parent_of_zeros_is_none(tmp_path: Path, store_of: Any):
+    write(tmp_path, changed(lambda span: span.update(parentSpanId="0" * 16)))
+    frame = frame_of(store_of().iter_spans(WINDOW, ANY))
+    assert frame["orphan"].to_list() == [False, False]
+
+
+def test_ids_may_be_in_the_base64_of_urls(tmp_path: Path, store_of: Any):
+    binary = b"\xfb\xff\xfe" * 5 + b"\1"
+    write(tmp_path, changed(lambda span: span.update(traceId=base64.urlsafe_b64encode(binary).decode())))
+    assert binary.hex() in frame_of(store_of().iter_spans(WINDOW, ANY))["trace_id"].to_list()
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_waited_for_and_not_remembered(tmp_path: Path, store_of: Any):
+    path = write(tmp_path, b"".join(LINES))
+    store = store_of()
+    (listed,) = store._files()  # noqa: SLF001 the moment between listing and reading has no other handle
+    path.write_bytes(LINES[0])
+    with pytest.raises(TransientError, match=r"traces/a.jsonl lost its last \d+ bytes while it was read"):
+        list(store._spans_of(listed, lambda bad: pytest.fail(str(bad))))  # noqa: SLF001
+    os.utime(path, ns=(0, listed.modified * 1000))
+    path.write_bytes(b"".join(LINES))
+    os.utime(path, ns=(0, listed.modified * 1000))
+    assert read(store_of()) == (ALL, [])
 
 
 def test_a_span_long_after_its_file_was_written_is_named(tmp_path: Path, store_of: Any):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tail_pipeline.adapters.otlp.units import UnitRules
 from tail_pipeline.adapters.trace_stores import open_trace_store
-from tail_pipeline.adapters.traces_otel import OtelTraceStore
+from tail_pipeline.adapters.traces_otel import OtelTraceStore, _File
 from tail_pipeline.domain.agents import OtelTraces
 from tail_pipeline.domain.collection import AsRecorded, SpanCollector
 from tail_pipeline.domain.errors import PermanentError, TransientError
@@ -135,6 +136,67 @@ def test_a_file_that_was_read_once_is_passed_over_by_the_weeks_it_says_nothing_o
     ask(tracing, "this week, after all", WINDOW.start)
     written(path, tracing)
     assert inputs(store_in(tmp_path).iter_spans(WINDOW, ANY)) == ["this week", "this week, after all"]
+
+
+def test_a_link_to_a_file_has_the_time_of_the_file(tmp_path: Path):
+    tracing = Tracing()
+    ask(tracing, "q", WINDOW.start)
+    path = written(tmp_path / "real" / "a b.jsonl", tracing)
+    link = tmp_path / "traces" / "link"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    long_ago = (WINDOW.start - timedelta(days=90)).timestamp()
+    os.utime(link, (long_ago, long_ago), follow_symlinks=False)
+    assert inputs(store_in(tmp_path).iter_spans(WINDOW, ANY)) == ["q"]
+
+
+def test_a_time_that_a_mount_made_up_does_not_hide_a_file(tmp_path: Path):
+    tracing = Tracing()
+    ask(tracing, "q", WINDOW.start)
+    written(tmp_path / "traces" / "a.jsonl", tracing, datetime(1980, 1, 1, tzinfo=UTC))
+    assert inputs(store_in(tmp_path).iter_spans(WINDOW, ANY)) == ["q"]
+
+
+def test_the_repository_may_stand_in_a_folder_whose_name_looks_like_a_pattern(tmp_path: Path):
+    tracing = Tracing()
+    ask(tracing, "q", WINDOW.start)
+    written(tmp_path / "a[1] b" / "traces" / "a.jsonl", tracing)
+    assert inputs(store_in(tmp_path / "a[1] b").iter_spans(WINDOW, ANY)) == ["q"]
+
+
+def test_a_damaged_cache_costs_time_only(tmp_path: Path):
+    tracing = Tracing()
+    ask(tracing, "q", WINDOW.start)
+    written(tmp_path / "traces" / "a.jsonl", tracing)
+    (tmp_path / "times.sqlite").write_bytes(b"no database" * 1000)
+    assert inputs(store_in(tmp_path).iter_spans(WINDOW, ANY)) == ["q"]
+
+
+def test_a_turn_over_midnight_is_one_unit_whether_or_not_its_file_was_read_before(tmp_path: Path):
+    tracing = Tracing()
+    root = ask(tracing, "asked on Sunday", WINDOW.start - timedelta(minutes=1))
+    root_file = written(tmp_path / "traces" / "a.jsonl", tracing)
+    call = {"openinference.span.kind": "LLM", "input.value": "asked on Sunday"}
+    tracing.span("llm", call, at=WINDOW.start + timedelta(minutes=1), parent=root)
+    ask(tracing, "asked on Monday", WINDOW.start)
+    written(tmp_path / "traces" / "b.jsonl", tracing)
+    before = Window(WINDOW.start - timedelta(days=7), WINDOW.start)
+    assert inputs(store_in(tmp_path).iter_spans(before, ANY)) == ["asked on Sunday"]
+    assert root_file.exists()
+    assert inputs(store_in(tmp_path).iter_spans(WINDOW, ANY)) == ["asked on Monday"]
+
+
+def test_nothing_stays_on_disk_when_reading_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    write_otlp(tmp_path / "traces" / "a.jsonl", requests_of(traced(planted_turns(20_000).turns), size=500))
+    gone = tmp_path / "traces" / "b.jsonl"
+    gone.symlink_to(tmp_path / "nowhere")
+    store = store_in(tmp_path)
+    with pytest.raises(TransientError):
+        store._assembled([*store._files(), _File(str(gone), 1, "", None)], until=None)  # noqa: SLF001
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_window_read_again_gives_the_same_frame(tmp_path: Path):

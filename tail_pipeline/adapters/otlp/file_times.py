@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class TimeRange:
 
 
 class FileTimes:
-    """A cache on disk, safe with several runs at once; losing it costs time only.
+    """A cache on disk, safe with several runs at once; losing or damaging it costs time only.
 
     ``version`` tells one content of a path from another: its modification time, or the tag of an object store.
     """
@@ -37,13 +37,14 @@ class FileTimes:
         self._path = path
 
     def get(self, path: str, size: int, version: str) -> TimeRange | None:
-        with self._connected() as connection:
-            query = "SELECT first, last FROM file_times WHERE path = ? AND size = ? AND version = ?"
+        query = "SELECT first, last FROM file_times WHERE path = ? AND size = ? AND version = ?"
+        with suppress(sqlite3.DatabaseError), self._connected() as connection:
             row = connection.execute(query, (path, size, version)).fetchone()
-        return TimeRange(*row) if row else None
+            return TimeRange(*row) if row else None
+        return None
 
     def put(self, path: str, size: int, version: str, times: TimeRange) -> None:
-        with self._connected() as connection:
+        with suppress(sqlite3.DatabaseError), self._connected() as connection:
             row = (path, size, version, times.first, times.last)
             connection.execute("INSERT OR REPLACE INTO file_times VALUES (?, ?, ?, ?, ?)", row)
 

@@ -8,7 +8,9 @@ tools write. What cannot be read is reported with its place; what stands around 
 
 from __future__ import annotations
 
+import codecs
 import io
+import itertools
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -17,6 +19,7 @@ import msgspec
 from tail_pipeline.adapters.otlp.json_requests import ACCEPTED, JsonRequests, before_the_cut, is_json, what_it_is
 from tail_pipeline.adapters.otlp.protobuf_requests import ProtobufRequests, message_of
 from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report, WantedKeys
+from tail_pipeline.domain.errors import TransientError
 from tail_pipeline.domain.spans import BadSpan
 
 MAX_DOCUMENT_BYTES = 512 * 2**20
@@ -24,15 +27,18 @@ MAX_DOCUMENT_BYTES = 512 * 2**20
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BUFFER_BYTES = 2**20
+_GARBAGE_LINES = 100
+"""So many broken lines may stand before the first good one of a file with a request a line."""
 
 
 def read_spans(file: IO[bytes], size: int, shown: str, wanted: WantedKeys, report: Report) -> Iterator[list[OtlpSpan]]:
     """Spans of the first ``size`` bytes of a file, a request at a time.
 
-    ``shown`` names the file in messages; a file that grows meanwhile is read as it was when its size was taken.
+    ``shown`` names the file in messages; a file that grows meanwhile is read as it was when its size was taken. Raises
+    TransientError where its bytes cannot be had.
     """
     reader = _Reader(shown, wanted, report)
-    stream = _decompressed(io.BufferedReader(_FirstBytes(file, size), _BUFFER_BYTES))
+    stream = _decompressed(io.BufferedReader(_FirstBytes(file, size, shown), _BUFFER_BYTES))
     try:
         yield from reader.spans(stream)
     except OSError as error:
@@ -40,18 +46,24 @@ def read_spans(file: IO[bytes], size: int, shown: str, wanted: WantedKeys, repor
 
 
 class _FirstBytes(io.RawIOBase):
-    """The first bytes of a file and then its end."""
+    """The first bytes of a file and then its end; TransientError where the file does not give them."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
+    def __init__(self, file: IO[bytes], size: int, shown: str) -> None:
         super().__init__()
         self._file = file
         self._left = size
+        self._shown = shown
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        chunk = self._file.read(min(len(buffer), self._left))
+        try:
+            chunk = self._file.read(min(len(buffer), self._left))
+        except OSError as error:
+            raise TransientError(f"{self._shown} cannot be read: {error}") from error
+        if self._left and not chunk:
+            raise TransientError(f"{self._shown} lost its last {self._left} bytes while it was read; was it rotated?")
         buffer[: len(chunk)] = chunk
         self._left -= len(chunk)
         return len(chunk)
@@ -86,6 +98,8 @@ class _Reader:
         self.place = shown
 
     def spans(self, file: io.BufferedReader) -> Iterator[list[OtlpSpan]]:
+        if file.peek(3).startswith(codecs.BOM_UTF8):
+            file.read(3)
         head = file.peek(1)
         first = head.lstrip()[:1]
         if not head:
@@ -101,20 +115,20 @@ class _Reader:
     # JSON
 
     def _json_lines(self, file: io.BufferedReader) -> Iterator[list[OtlpSpan]]:
-        line = file.readline()
-        if not is_json(line):
-            rest = _whole(file)
-            if not is_json(rest.partition(b"\n")[0]):
-                yield from self._document(line + rest)
-                return
-            file = io.BufferedReader(io.BytesIO(rest))
-        number = 0
-        while line:
-            number += 1
+        ahead: list[bytes] = []
+        # One document may stand over many lines; garbage before the first good line does not.
+        while (line := file.readline()) and len(ahead) < _GARBAGE_LINES:
+            first = not ahead
+            ahead.append(line)
+            if (first or line.startswith(b"{")) and is_json(line):
+                break
+        else:
+            yield from self._document(b"".join(ahead) + line + _whole(file))
+            return
+        for number, one in enumerate(itertools.chain(ahead, file), start=1):
             self.place = f"{self._shown}:{number}"
-            if not line.isspace():
-                yield self._json.spans(line, self.place)
-            line = file.readline()
+            if not one.isspace():
+                yield self._json.spans(one, self.place)
 
     def _document(self, text: bytes) -> Iterator[list[OtlpSpan]]:
         """One request, or a list of them; of a list that was cut, the requests before the cut."""
@@ -138,6 +152,7 @@ class _Reader:
 
     def _protobuf(self, file: io.BufferedReader) -> Iterator[list[OtlpSpan]]:
         framing = _length_prefixed if file.peek(4)[:1] == b"\0" else None
+        text = b""
         if framing is None:
             text = _whole(file)
             whole = message_of(text)
@@ -152,13 +167,11 @@ class _Reader:
         for frame in framing(file):
             number += 1
             self.place = f"{self._shown} message {number}"
+            if frame is None and good:
+                self._report(BadSpan(self.place, "the file is cut in the middle of this message"))
+                return
             if frame is None:
-                reason = (
-                    "the file is cut in the middle of this message"
-                    if good
-                    else f"neither JSON nor protobuf; {ACCEPTED}"
-                )
-                self._report(BadSpan(self.place if good else self._shown, reason))
+                yield from self._unknown(text)
                 return
             payload = _inflated(frame)
             if payload.lstrip()[:1] == b"{" and is_json(payload):
@@ -169,9 +182,17 @@ class _Reader:
                 self._report(BadSpan(self.place, "not an OTLP trace request in protobuf"))
                 continue
             else:
-                self._report(BadSpan(self._shown, f"neither JSON nor protobuf; {ACCEPTED}"))
+                yield from self._unknown(text)
                 return
             good += 1
+
+    def _unknown(self, text: bytes) -> Iterator[list[OtlpSpan]]:
+        """Lines of requests behind garbage, or nothing that can be read."""
+        lines = itertools.islice(io.BytesIO(text), _GARBAGE_LINES)
+        if any(line.startswith(b"{") and is_json(line) for line in lines):
+            yield from self._json_lines(io.BufferedReader(io.BytesIO(text)))
+        else:
+            self._report(BadSpan(self._shown, f"neither JSON nor protobuf; {ACCEPTED}"))
 
 
 def _whole(file: io.BufferedReader) -> bytes:

@@ -8,7 +8,16 @@ import re
 
 import msgspec
 
-from tail_pipeline.adapters.otlp.spans import Attributes, OtlpEvent, OtlpSpan, Report, WantedKeys, micros
+from tail_pipeline.adapters.otlp.spans import (
+    Attributes,
+    OtlpEvent,
+    OtlpSpan,
+    Report,
+    WantedKeys,
+    micros,
+    parent_id,
+    valid_id,
+)
 from tail_pipeline.domain.spans import BadSpan
 
 ACCEPTED = (
@@ -115,9 +124,9 @@ class JsonRequests:
         events = [self._event(one, span.start_time_unix_nano) for one in span.events] if span.events else []
         end = span.end_time_unix_nano
         return OtlpSpan(
-            _json_id(span.trace_id, 16, "traceId"),
-            _json_id(span.span_id, 8, "spanId"),
-            _json_id(span.parent_span_id, 8, "parentSpanId") if span.parent_span_id else "",
+            valid_id(_json_id(span.trace_id, 16, "traceId"), "traceId"),
+            valid_id(_json_id(span.span_id, 8, "spanId"), "spanId"),
+            parent_id(_json_id(span.parent_span_id, 8, "parentSpanId")) if span.parent_span_id else "",
             span.name,
             micros(span.start_time_unix_nano, "startTimeUnixNano"),
             micros(end, "endTimeUnixNano") if end not in (0, "0", "") else None,
@@ -228,11 +237,11 @@ def _all_attributes(resource: _JsonResource | None) -> Attributes:
 
 
 def _json_id(text: str, length: int, field: str) -> str:
-    """Lower-case hex of an id of ``length`` bytes, written in hex or in base64; the two differ in length."""
+    """Lower-case hex of an id of ``length`` bytes, written in hex or in base64 of either alphabet; they differ in length."""
     if len(text) == 2 * length and _HEX.fullmatch(text):
         return text.lower()
     try:
-        binary = base64.b64decode(text, validate=True)
+        binary = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
     except ValueError:
         binary = b""
     if len(binary) != length:

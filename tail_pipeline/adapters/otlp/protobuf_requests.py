@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tail_pipeline.adapters.otlp.spans import Attributes, OtlpEvent, OtlpSpan, Report, WantedKeys, micros, plain_value
+from tail_pipeline.adapters.otlp.spans import (
+    Attributes,
+    OtlpEvent,
+    OtlpSpan,
+    Report,
+    WantedKeys,
+    micros,
+    parent_id,
+    plain_value,
+    valid_id,
+)
 from tail_pipeline.domain.spans import BadSpan
 
 if TYPE_CHECKING:
@@ -49,9 +59,9 @@ class ProtobufRequests:
         events = [self._event(one, span.start_time_unix_nano) for one in span.events]
         end = span.end_time_unix_nano
         return OtlpSpan(
-            _binary_id(span.trace_id, 16, "trace_id"),
-            _binary_id(span.span_id, 8, "span_id"),
-            _binary_id(span.parent_span_id, 8, "parent_span_id") if span.parent_span_id else "",
+            valid_id(_binary_id(span.trace_id, 16, "trace_id"), "trace_id"),
+            valid_id(_binary_id(span.span_id, 8, "span_id"), "span_id"),
+            parent_id(_binary_id(span.parent_span_id, 8, "parent_span_id")) if span.parent_span_id else "",
             span.name,
             micros(span.start_time_unix_nano, "start_time_unix_nano"),
             micros(end, "end_time_unix_nano") if end else None,

@@ -115,6 +115,18 @@ def plain_value(value: Any) -> Any:
         raise ValueError(f"not an OTLP attribute value: {error}") from error
 
 
+def valid_id(text: str, field: str) -> str:
+    """The id; one of zeros only is none, and would put strangers into one trace."""
+    if not text.strip("0"):
+        raise ValueError(f"{field} is all zeros")
+    return text
+
+
+def parent_id(text: str) -> str:
+    """The id, empty where zeros say that there is no parent."""
+    return text if text.strip("0") else ""
+
+
 def micros(nanos: str | int, field: str) -> int:
     """Nanoseconds as the nearest microsecond."""
     try:

@@ -60,7 +60,8 @@ class TraceAssembler:
     """Takes spans in any order and gives the units of all traces once everything has been added.
 
     Up to ``held_bytes`` of encoded spans are held; beyond, traces are parked in buckets on disk and put together one
-    bucket at a time, so memory stays flat. ``until`` (microseconds) leaves out feedback given at or after it.
+    bucket at a time, so memory stays flat; ``close`` removes them. ``until`` (microseconds) leaves out feedback given at or
+    after it.
     """
 
     def __init__(
@@ -108,16 +109,18 @@ class TraceAssembler:
         Judgements whose trace was not met are left in ``homeless``, by the trace they speak of.
         """
         rows = _Rows()
-        try:
-            for traces in self._parked.traces(self._traces) if self._parked else [self._traces]:
-                for trace_id, spans in traces.items():
-                    self._assemble(trace_id, spans, rows)
-                    if len(rows) >= MAX_BATCH_ROWS:
-                        yield rows.taken()
-        finally:
-            if self._parked:
-                self._parked.close()
+        for traces in self._parked.traces(self._traces) if self._parked else [self._traces]:
+            for trace_id, spans in traces.items():
+                self._assemble(trace_id, spans, rows)
+                if len(rows) >= MAX_BATCH_ROWS:
+                    yield rows.taken()
         yield rows.taken()
+
+    def close(self) -> None:
+        """Remove what was parked on disk."""
+        if self._parked:
+            self._parked.close()
+            self._parked = None
 
     def _is_carrier(self, span: OtlpSpan) -> bool:
         """Whether a span with one link only carries a judgement of the span it links to."""
