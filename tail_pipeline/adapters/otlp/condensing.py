@@ -99,12 +99,13 @@ class Condenser:
 
 
 def _is_below(span: OtlpSpan, known: Mapping[_Key, OtlpSpan], told: set[_Key]) -> bool:
-    """Whether one of ``told`` stands above the span, as far as this request shows."""
+    """Whether one of ``told`` stands above the span, as far as this request shows; those between are told of as well."""
     seen: set[_Key] = set()
     above: OtlpSpan | None = span
     while above is not None:
         key = above.trace_id, above.parent_id
         if key in told:
+            told |= seen
             return True
         if key in seen:
             return False
