@@ -14,7 +14,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tail_pipeline.adapters.frame_spool import FrameSpool, batches_of
 from tail_pipeline.adapters.otlp.dialects import wanted_keys
 from tail_pipeline.adapters.otlp.file_times import FileTimes, TimeRange
 from tail_pipeline.adapters.otlp.files import read_spans
+from tail_pipeline.adapters.otlp.json_requests import OTHER_SIGNALS
 from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report
 from tail_pipeline.adapters.otlp.units import NO_DIALECT, TraceAssembler, UnitRules
 from tail_pipeline.domain.errors import PermanentError, TransientError
@@ -182,8 +183,13 @@ class OtelTraceStore:
     ) -> _Read:
         """The units of these files; of a span met twice the version read last counts. ``only`` these traces, if given."""
         bad: list[BadSpan] = []
+        others: list[SetAside] = []
 
         def report(one: BadSpan) -> None:
+            if one.reason == OTHER_SIGNALS:
+                known = others.pop() if others else SetAside(OTHER_SIGNALS, 0, one.place)
+                others.append(replace(known, count=known.count + 1))
+                return
             bad.append(one)
             if len(bad) > MAX_BAD:
                 raise PermanentError(
@@ -210,7 +216,7 @@ class OtelTraceStore:
                     yield batch.frame
 
             units = spool.write(frames())
-        set_aside = list(assembler.set_aside.values())
+        set_aside = [*assembler.set_aside.values(), *others]
         return _Read(frozenset(files), units, directory, bad, set_aside, assembler.homeless)
 
     def _spans_in(self, files: Sequence[_File], report: Report) -> Iterator[list[OtlpSpan]]:

@@ -299,7 +299,6 @@ def test_a_lone_surrogate_does_not_enter(tmp_path: Path, store_of: Any):
             b'{"name": "x", "context": {}, "parent_id": null, "start_time": ""}',
             "what the Python SDK's console exporter prints",
         ),
-        (b'{"resourceLogs": []}', "OTLP logs"),
         (b'{"b": 1, "a": 2}', "a JSON object with the keys a, b"),
     ],
 )
@@ -345,3 +344,11 @@ def test_a_window_without_a_known_dialect_is_an_error_that_says_what_was_seen(tm
     write_otlp(tmp_path / "traces" / "a.jsonl", requests_of(tracing.spans))
     with pytest.raises(PermanentError, match=r"none of 1 traces .* span 'GET /health' with http\.request\.method"):
         list(store_of().iter_spans(WINDOW, ANY))
+
+
+def test_logs_and_metrics_of_the_same_collector_are_set_aside(tmp_path: Path, store_of: Any):
+    write(tmp_path, b"".join(LINES) + b'{"resourceLogs": []}\n' * 40 + b'{"resourceMetrics": []}\n' * 2)
+    batches = list(store_of().iter_spans(WINDOW, ANY))
+    aside = [one for batch in batches for one in batch.set_aside]
+    assert bad_of(batches) == []
+    assert [(one.reason, one.count) for one in aside] == [("OTLP requests with logs or metrics", 42)]

@@ -662,3 +662,33 @@ def test_protobuf_and_json_give_the_same_frame():
     from_protobuf, _, _ = assembled([span for one in requests for span in binary.spans(one, "a line")], rules)
     from_json, _, _ = assembled(spans_of(tracing, rules), rules)
     assert_frame_equal(pl.DataFrame(from_protobuf), pl.DataFrame(from_json))
+
+
+@pytest.mark.parametrize("kind", ["llm", "LLM"])
+def test_a_kind_may_be_written_small(kind: str):
+    tracing = Tracing()
+    tracing.span("call", {"openinference.span.kind": kind, "input.value": "q"})
+    assert [unit["input"] for unit in units(tracing)] == ["q"]
+
+
+def test_a_model_call_from_before_there_were_operation_names_is_one():
+    tracing = Tracing()
+    server = tracing.span("POST /chat", {"http.request.method": "POST"}, seconds=9)
+    told = {
+        "gen_ai.system": "openai",
+        "gen_ai.request.model": "gpt-test",
+        "gen_ai.prompt": "q",
+        "gen_ai.completion": "a",
+    }
+    tracing.span("openai", told, parent=server)
+    assert [(unit["input"], unit["output"], unit["model"]) for unit in units(tracing)] == [("q", "a", "gpt-test")]
+
+
+def test_a_unit_keeps_a_hundred_documents():
+    tracing = Tracing()
+    root = tracing.span("agent", AGENT | {"input.value": "q"}, seconds=9)
+    for number in range(3):
+        found = {f"retrieval.documents.{n}.document.content": f"{number} {n}" for n in range(60)}
+        tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, parent=root)
+    (unit,) = units(tracing)
+    assert (len(unit["contexts"]), unit["truncated"]) == (100, True)

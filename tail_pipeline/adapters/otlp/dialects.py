@@ -77,15 +77,14 @@ _EVENT_KEYS = ("content", "message")
 _JUDGING_PREFIXES = ("gen_ai.evaluation.", "annotation.", "eval.")
 
 _KINDS = {
-    "AGENT": SpanKind.AGENT,
-    "CHAIN": SpanKind.CHAIN,
-    "LLM": SpanKind.LLM,
-    "RETRIEVER": SpanKind.RETRIEVER,
-    "EVALUATOR": SpanKind.EVALUATOR,
-    "GUARDRAIL": SpanKind.EVALUATOR,
+    "agent": SpanKind.AGENT,
+    "chain": SpanKind.CHAIN,
+    "llm": SpanKind.LLM,
+    "retriever": SpanKind.RETRIEVER,
+    "evaluator": SpanKind.EVALUATOR,
+    "guardrail": SpanKind.EVALUATOR,
     "workflow": SpanKind.CHAIN,
     "task": SpanKind.CHAIN,
-    "agent": SpanKind.AGENT,
     "invoke_agent": SpanKind.AGENT,
     "invoke_workflow": SpanKind.CHAIN,
     "chat": SpanKind.LLM,
@@ -136,7 +135,10 @@ def kind_of(span: OtlpSpan) -> SpanKind | None:
         return None
     for key in _KIND_KEYS:
         if key in attributes:
-            return _KINDS.get(str(plain_value(attributes[key])), SpanKind.OTHER)
+            return _KINDS.get(str(plain_value(attributes[key])).lower(), SpanKind.OTHER)
+    if "gen_ai.request.model" in attributes:
+        # Before there were operation names, a span with a requested model was a call of it.
+        return SpanKind.LLM
     if any(event.name == "db.query.result" for event in span.events):
         return SpanKind.RETRIEVER
     return None

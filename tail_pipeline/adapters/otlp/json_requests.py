@@ -25,6 +25,9 @@ ACCEPTED = (
     "write them; export the traces through a Collector, or bring them into the span schema and use {store: files}"
 )
 _HEX = re.compile(r"[0-9a-fA-F]+")
+OTHER_SIGNALS = "OTLP requests with logs or metrics"
+"""Reported like what cannot be read, and no fault: a Collector may write all its signals into one folder."""
+
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -209,6 +212,8 @@ def what_it_is(text: bytes) -> str:
     keys = set(one) if isinstance(one, dict) else set()
     if "resourceSpans" in keys:
         return "an OTLP request whose resourceSpans are not as OTLP has them"
+    if keys & {"resourceLogs", "resourceMetrics"}:
+        return OTHER_SIGNALS
     looks = next((name for needed, name in _FOREIGN if needed <= keys), None)
     if looks is None and "spans" in keys and b'"child_spans"' in text:
         looks = "a dump of nested spans (child_spans)"
@@ -222,8 +227,6 @@ def what_it_is(text: bytes) -> str:
 
 
 _FOREIGN: tuple[tuple[set[str], str], ...] = (
-    ({"resourceLogs"}, "OTLP logs"),
-    ({"resourceMetrics"}, "OTLP metrics"),
     ({"trace", "observations"}, "a Langfuse trace export"),
     ({"spanContext", "startTime"}, "a dump of ReadableSpan objects of the JavaScript SDK"),
     ({"context", "parent_id", "start_time"}, "what the Python SDK's console exporter prints"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -39,6 +40,9 @@ HELD_BYTES = 24 * 2**20
 
 _NO_PATHS = AttributePaths.of(())
 _LISTS = ("contexts", "labels")
+MAX_DOCUMENTS = 100
+"""Retrieved documents kept of a unit; one with more is marked as truncated."""
+
 _TIMES = ("start_time", "end_time", "feedback_time")
 NO_DIALECT = "traces without a span of OpenInference, GenAI or OpenLLMetry"
 NO_UNIT_FOR_JUDGEMENT = "judgements of no unit"
@@ -281,6 +285,8 @@ class TraceAssembler:
             )
             model = model or next((m for one in calls if (m := value_at(one, paths["model"], resource=False))), None)
         documents = self._documents(trace, unit, shares)
+        too_many = len(documents) > MAX_DOCUMENTS
+        documents = documents[:MAX_DOCUMENTS]
         row: dict[str, Any] = {
             "trace_id": unit.trace_id,
             "span_id": unit.span_id,
@@ -294,7 +300,9 @@ class TraceAssembler:
             "labels": _labels(self._inherited(trace, unit, "labels")),
             "metadata": _text(self._inherited(trace, unit, "metadata")),
             "rubric_sha": _text(value_at(unit, paths["rubric_sha"], resource=False)),
-            "truncated": unit.dropped_attributes or any(one.truncated for one in (given, said, *documents) if one),
+            "truncated": too_many
+            or unit.dropped_attributes
+            or any(one.truncated for one in (given, said, *documents) if one),
             "orphan": bool(unit.parent_id) and trace.lost_its_root(unit),
         }
         for column in ("session_id", "agent", "tenant"):
@@ -309,7 +317,8 @@ class TraceAssembler:
         if len(trace.spans) == 1 and unit.kind is not SpanKind.RETRIEVER:
             return []
         retrievers = sorted(shares.spans_of(unit, SpanKind.RETRIEVER), key=_by_start)
-        return [text for span in retrievers for text in documents_of(span, _NO_PATHS)]
+        found = (text for span in retrievers for text in documents_of(span, _NO_PATHS))
+        return list(islice(found, MAX_DOCUMENTS + 1))
 
     def _inherited(self, trace: Trace, unit: OtlpSpan, column: str) -> Any:
         """A value of the unit or of the nearest ancestor that has it; the resource comes last."""
