@@ -12,6 +12,8 @@ import polars as pl
 from pydantic import TypeAdapter
 from upath import UPath
 
+from tail_pipeline.adapters.frame_spool import ROW_GROUP_ROWS
+
 
 class FrameIOManager(dg.UPathIOManager):
     """Polars frames as Parquet, read back lazily."""
@@ -23,7 +25,7 @@ class FrameIOManager(dg.UPathIOManager):
 
     def dump_to_path(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame, path: UPath) -> None:
         with _replacing(path) as target, target.open("wb") as file:
-            obj.lazy().sink_parquet(file, compression="zstd")
+            obj.lazy().sink_parquet(file, compression="zstd", row_group_size=ROW_GROUP_ROWS)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
         return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)

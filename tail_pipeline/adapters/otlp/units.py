@@ -35,7 +35,7 @@ from tail_pipeline.adapters.otlp.texts import Text, documents_of, input_of, outp
 from tail_pipeline.adapters.otlp.traces import Shares, Trace
 from tail_pipeline.domain.spans import MAX_BATCH_ROWS, SPAN_SCHEMA, UTC_TIME, BadSpan, SetAside, SpanBatch, checked
 
-HELD_BYTES = 24 * 2**20
+HELD_BYTES = 12 * 2**20
 """Bytes of traces held in memory; more are parked on disk, by trace."""
 
 _NO_PATHS = AttributePaths.of(())
