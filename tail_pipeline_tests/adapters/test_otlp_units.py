@@ -692,3 +692,13 @@ def test_a_unit_keeps_a_hundred_documents():
         tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, parent=root)
     (unit,) = units(tracing)
     assert (len(unit["contexts"]), unit["truncated"]) == (100, True)
+
+
+def test_attributes_of_no_dialect_can_be_named():
+    tracing = Tracing()
+    server = tracing.span("POST /chat", {"http.request.method": "POST"}, seconds=9)
+    told = {"ai.prompt": '{"prompt": "a haiku"}', "ai.response.text": "old pond"}
+    outer = tracing.span("ai.generateText", told, parent=server)
+    tracing.span("ai.generateText.doGenerate", {"ai.prompt": "inner", "ai.response.text": "inner"}, parent=outer)
+    found = units(tracing, input=["ai.prompt"], output=["ai.response.text"])
+    assert [(unit["input"], unit["output"]) for unit in found] == [("a haiku", "old pond")]

@@ -187,18 +187,23 @@ class TraceAssembler:
         ]
         if calls:
             return self._first_of_each_tenant(trace, sorted(calls, key=_by_start))
-        plain = [
-            span
-            for span in spans
-            if not span.parent_id
-            and span.kind in (None, SpanKind.OTHER)
+        return self._plain(trace)
+
+    def _plain(self, trace: Trace) -> list[OtlpSpan]:
+        """Spans of no dialect that have an input all the same: the parentless ones, else the topmost."""
+        plain = {
+            span.span_id: span
+            for span in trace.spans.values()
+            if (span.kind is None or (span.kind is SpanKind.OTHER and not span.parent_id))
             and input_of(span, span.kind, self._paths["input"])
-        ]
-        return sorted(plain, key=_by_start)
+        }
+        tops = [span for span in plain.values() if not any(one in plain for one in trace.ancestors(span))]
+        parentless = [span for span in tops if not span.parent_id]
+        return sorted(parentless, key=_by_start) or self._first_of_each_tenant(trace, sorted(tops, key=_by_start))
 
     def _first_of_each_tenant(self, trace: Trace, spans: Sequence[OtlpSpan]) -> list[OtlpSpan]:
         """The first span, and where a batch served several tenants the first of each, so that none speaks for another."""
-        if len(spans) == 1:
+        if len(spans) < 2:
             return list(spans)
         first: dict[str | None, OtlpSpan] = {}
         for span in spans:
