@@ -75,7 +75,7 @@ def test_every_framing_gives_the_same_units(tmp_path: Path, store_of: Any, frami
     assert_frame_equal(frame_of(batches), reference)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(order=st.permutations(range(len(REQUESTS))), cuts=st.sets(st.integers(1, len(REQUESTS) - 1), max_size=3))
 def test_units_do_not_depend_on_how_requests_are_spread_over_files(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], cuts: set[int]
@@ -310,7 +310,7 @@ def test_a_file_of_another_kind_is_called_by_its_name(tmp_path: Path, store_of: 
     assert [one.reason.partition(", not like")[0] for one in bad] == [f"this looks like {looks}"]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(content=st.binary(max_size=300))
 def test_no_bytes_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, content: bytes):
     directory = tmp_path_factory.mktemp("noise")
@@ -320,7 +320,7 @@ def test_no_bytes_crash_the_reader(tmp_path_factory: pytest.TempPathFactory, con
     assert len(read(store)[0]) > 0
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_no_damage_to_a_framed_file_crashes_the_reader(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject):
     whole = bytearray(framed(request.SerializeToString() for request in REQUESTS[:2]))

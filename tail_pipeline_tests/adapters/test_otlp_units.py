@@ -97,7 +97,7 @@ def _traced(turns: Sequence[Turn], *dialects: str) -> Tracing:
     return tracing
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(order=st.randoms(use_true_random=False), held=st.sampled_from([0, 5_000, 10**9]), seed=st.integers(0, 3))
 def test_units_depend_neither_on_the_order_of_spans_nor_on_what_fits_in_memory(order: Any, held: int, seed: int):
     rules = UnitRules("turn", {})

@@ -190,8 +190,8 @@ def test_nothing_stays_on_disk_when_reading_fails(tmp_path: Path, monkeypatch: p
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    write_otlp(tmp_path / "traces" / "a.jsonl", requests_of(traced(planted_turns(20_000).turns), size=500))
-    gone = tmp_path / "traces" / "b.jsonl"
+    write_otlp(tmp_path / "traces" / "a.framed.pb", requests_of(traced(planted_turns(8_000).turns), size=500))
+    gone = tmp_path / "traces" / "b.framed.pb"
     gone.symlink_to(tmp_path / "nowhere")
     store = store_in(tmp_path)
     with pytest.raises(TransientError):
