@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,11 +15,6 @@ EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"
 
 SHARED_FIXTURES = ("demo", "hundred_thousand")
 """Fixtures that take long to make; the tests that use one go to the same worker."""
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: the worker with the deployment waits for other processes most of the time."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)

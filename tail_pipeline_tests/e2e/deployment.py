@@ -229,8 +229,8 @@ def deployed(checkout: Path, home: Path, postgres_url: str, **environment: str) 
         yield deployment
 
 
-def wait_for(condition: Callable[[], Found | None], what: str, deadline_s: float = 120) -> Found:
-    """What ``condition`` returns as soon as it is not None or False."""
+def wait_for(condition: Callable[[], Found | None], what: str, deadline_s: float = 360) -> Found:
+    """What ``condition`` returns as soon as it is not None or False; the limit is for machines that do much else meanwhile."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         if found := condition():
