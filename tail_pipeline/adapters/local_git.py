@@ -18,6 +18,7 @@ from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.issues import Issue
 from tail_pipeline.domain.ports import (
     BranchState,
     Published,
@@ -317,7 +318,7 @@ def _fingerprint(text: str) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _issue_file(issue: Escalation | Alarm) -> str:
+def _issue_file(issue: Issue) -> str:
     """An issue as a Markdown file: its title, what GitHub would show beside it, and its body."""
     labels = f"Labels: {', '.join(issue.labels)} · assigned to {issue.assignee or 'nobody'}"
     return f"# {issue.title}\n\n{labels}\n\n{issue.body}"

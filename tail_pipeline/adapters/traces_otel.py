@@ -98,10 +98,11 @@ class OtelTraceStore:
         self._repo_dir = repo_dir
         self._pattern = pattern
         self._rules = rules
+        self._wanted = wanted_keys(rules.attributes)
         self._times = FileTimes(cache)
         self._progress = progress
         self._window: Window | None = None
-        self._read_: _Read | None = None
+        self._last: _Read | None = None
 
     @property
     def name(self) -> str:
@@ -131,16 +132,16 @@ class OtelTraceStore:
     def fetch_units(self, trace_ids: Sequence[str], segment: SegmentFilter, since: datetime) -> Iterator[SpanBatch]:
         wanted = set(trace_ids)
         recent = (pl.col("start_time") >= since) & segment.expression()
-        if self._read_:
-            known = self._read_.units.filter(pl.col("trace_id").is_in(list(wanted)))
+        if self._last:
+            known = self._last.units.filter(pl.col("trace_id").is_in(list(wanted)))
             wanted -= set(known.select("trace_id").collect()["trace_id"])
             yield from _units(known, recent)
         if not wanted:
             return
         end = _micros(self._window.end) if self._window else None
         needed = [one for one in self._files() if self._may_hold(one, _micros(since), end)]
-        older = [one for one in needed if self._read_ is None or one not in self._read_.files]
-        homeless = self._read_.homeless if self._read_ else {}
+        older = [one for one in needed if self._last is None or one not in self._last.files]
+        homeless = self._last.homeless if self._last else {}
         read = self._assembled(older, until=end, only=wanted, also=[homeless[one] for one in wanted if one in homeless])
         try:
             lost = sorted(wanted - set(read.units.select("trace_id").collect()["trace_id"]))
@@ -157,7 +158,7 @@ class OtelTraceStore:
         return dict(units.group_by(column).len().collect().iter_rows())
 
     def _read(self, window: Window) -> _Read:
-        if self._read_ is None or self._window != window:
+        if self._last is None or self._window != window:
             start, end = _micros(window.start - TRACE_SLACK), _micros(window.end + TRACE_SLACK)
             files = [one for one in self._files() if self._may_hold(one, start, end)]
             read = self._assembled(files, until=_micros(window.end))
@@ -170,8 +171,8 @@ class OtelTraceStore:
                     f"OpenLLMetry, for example {unknown.example}; name the attributes that hold input and output under "
                     "traces.attributes in eval/agents.yaml"
                 )
-            self._window, self._read_ = window, read
-        return self._read_
+            self._window, self._last = window, read
+        return self._last
 
     def _assembled(
         self,
@@ -236,10 +237,9 @@ class OtelTraceStore:
         latest = None if file.modified is None else file.modified + CLOCK_SLACK // _MICROSECOND
         first: int | None = None
         last: int | None = None
-        wanted = wanted_keys(self._rules.attributes)
         try:
             with self._file_system()[0].open(file.path, "rb") as opened:
-                for spans in read_spans(opened, file.size, shown, wanted, report):
+                for spans in read_spans(opened, file.size, shown, self._wanted, report):
                     good = spans
                     if latest is not None and any(one.start > latest for one in spans):
                         good = [one for one in spans if one.start <= latest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tail_pipeline.domain.issues import Issue
 from tail_pipeline.domain.markdown import fenced
 from tail_pipeline.domain.weeks import MiningDay
 
@@ -31,14 +32,9 @@ class MissingCell:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class Alarm(Issue):
     """One issue per (agent, mining day); ``over`` when nothing is missing any more."""
 
-    key: str
-    title: str
-    body: str
-    labels: tuple[str, ...]
-    assignee: str | None
     over: bool
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from tail_pipeline.domain.issues import Issue
 from tail_pipeline.domain.markdown import inline
 from tail_pipeline.domain.pull_request import trend_chart
 from tail_pipeline.domain.tail_file import TailFile
@@ -22,15 +23,8 @@ class Reason:
     sentence: str
 
 
-@dataclass(frozen=True)
-class Escalation:
-    """One issue per (agent, segment, week); ``key`` is what makes a second one the same."""
-
-    key: str
-    title: str
-    body: str
-    labels: tuple[str, ...]
-    assignee: str | None
+class Escalation(Issue):
+    """One issue per (agent, segment, week)."""
 
 
 def why_escalate(file: TailFile, trend: Trend, labels: Collection[str]) -> tuple[Reason, ...]:

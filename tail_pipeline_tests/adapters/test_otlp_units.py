@@ -1,14 +1,13 @@
-"""Units of work out of traces: the dialects, the shapes of traces, contexts, judgements, tenants, nodes."""
+"""Units of work out of traces: the dialects, the shapes of traces, contexts, tenants, nodes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -16,24 +15,19 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tail_pipeline.adapters.otlp.dialects import wanted_keys
-from tail_pipeline.adapters.otlp.json_requests import JsonRequests
-from tail_pipeline.adapters.otlp.spans import OtlpSpan
 from tail_pipeline.adapters.otlp.units import TraceAssembler, UnitRules
-from tail_pipeline.domain.spans import BadSpan
+from tail_pipeline_tests.adapters.otlp_assembly import AGENT, LLM, assembled, scenes, spans_of, units
 from tail_pipeline_tests.adapters.otlp_traffic import (
     DIALECTS,
     START,
     Tracing,
     Turn,
-    json_lines,
     planted_turns,
     requests_of,
     traced,
 )
 from tail_pipeline_tests.adapters.trace_writers import frame_of
 
-AGENT = {"openinference.span.kind": "AGENT"}
-LLM = {"openinference.span.kind": "LLM"}
 TURN = Turn(
     3,
     "May I cancel?",
@@ -44,35 +38,6 @@ TURN = Turn(
     labels=["regulatory"],
     tenant="acme",
 )
-
-
-def spans_of(tracing: Tracing, rules: UnitRules) -> list[OtlpSpan]:
-    bad: list[BadSpan] = []
-    reader = JsonRequests(wanted_keys(rules.attributes), bad.append)
-    spans = [span for line in json_lines(requests_of(tracing.spans)) for span in reader.spans(line, "a line")]
-    assert bad == []
-    return spans
-
-
-def assembled(
-    spans: Sequence[OtlpSpan], rules: UnitRules, held_bytes: int = 2**20
-) -> tuple[list[dict[str, Any]], list[str], dict[str, int]]:
-    """Units without their empty columns, reasons of what was bad, counts of what was set aside."""
-    bad: list[BadSpan] = []
-    with closing(TraceAssembler(rules, bad.append, held_bytes=held_bytes)) as assembler:
-        for span in spans:
-            assembler.add([span])
-        batches = list(assembler.batches())
-    rows = frame_of(batches).sort("start_time", "span_id").to_dicts()
-    reasons = [one.reason for one in [*bad, *(bad for batch in batches for bad in batch.bad)]]
-    return rows, reasons, {one.reason: one.count for one in assembler.set_aside.values()}
-
-
-def units(tracing: Tracing, unit: str = "turn", **attributes: list[str]) -> list[dict[str, Any]]:
-    rules = UnitRules(unit, attributes)  # type: ignore[arg-type]
-    rows, reasons, _ = assembled(spans_of(tracing, rules), rules)
-    assert reasons == []
-    return rows
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -257,263 +222,6 @@ def test_spans_without_a_wanted_attribute_are_parked_too():
     assert max(held) < 30
 
 
-LANGCHAIN = [
-    {"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", name], "kwargs": {"content": text}}
-    for name, text in (("SystemMessage", "rules"), ("HumanMessage", "asked"), ("ToolMessage", "found"))
-]
-PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 50
-
-
-@pytest.mark.parametrize(
-    ("attributes", "text"),
-    [
-        ({"input.value": "plain"}, "plain"),
-        ({"input.value": '{"input": "wrapped"}'}, "wrapped"),
-        ({"input.value": '{"args": [{"question": "deep"}], "kwargs": {}}'}, "deep"),
-        (
-            {
-                "input.value": '{"messages": [{"role": "user", "content": "first"}, {"role": "user", "content": "last"}]}'
-            },
-            "last",
-        ),
-        ({"input.value": json.dumps({"messages": [LANGCHAIN]})}, "asked"),
-        ({"input.value": '{"a": 1, "b": 2}'}, '{"a": 1, "b": 2}'),
-        ({"input.value": '["a", "b"]'}, '["a", "b"]'),
-        ({"input.value": '{"cut": "in the mid'}, '{"cut": "in the mid'),
-        ({"input.value": f"look {PICTURE} here"}, "look [image/png] here"),
-        ({"llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "hi"}, "hi"),
-        (
-            {
-                "llm.input_messages.0.message.role": "user",
-                "llm.input_messages.0.message.contents.0.message_content.type": "text",
-                "llm.input_messages.0.message.contents.0.message_content.text": "what is this",
-                "llm.input_messages.0.message.contents.1.message_content.type": "image",
-                "llm.input_messages.0.message.contents.1.message_content.image.image.url": PICTURE,
-            },
-            "what is this\n[image]",
-        ),
-        (
-            {
-                "gen_ai.prompt.0.role": "system",
-                "gen_ai.prompt.0.content": "s",
-                "gen_ai.prompt.1.role": "user",
-                "gen_ai.prompt.1.content": "u",
-            },
-            "u",
-        ),
-        (
-            {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": '[{"type": "text", "text": "in parts"}]'},
-            "in parts",
-        ),
-        (
-            {
-                "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "blob", "content": "AAAA"}, '
-                '{"type": "text", "content": "see"}]}]'
-            },
-            "[blob]\nsee",
-        ),
-        ({"gen_ai.prompt": '[{"role": "user", "content": "old way"}]'}, "old way"),
-    ],
-)
-def test_what_a_user_said_is_found_inside_what_frameworks_wrap_around_it(attributes: Mapping[str, Any], text: str):
-    tracing = Tracing()
-    tracing.span("llm", LLM | attributes)
-    (unit,) = units(tracing)
-    assert unit["input"] == text
-
-
-@pytest.mark.parametrize(
-    "events",
-    [
-        [
-            ("gen_ai.user.message", {"content": "hi"}),
-            ("gen_ai.choice", {"message": '{"role": "assistant", "content": "yo"}'}),
-        ],
-        [
-            ("gen_ai.content.prompt", {"gen_ai.prompt": '[{"role": "user", "content": "hi"}]'}),
-            ("gen_ai.content.completion", {"gen_ai.completion": '[{"role": "assistant", "content": "yo"}]'}),
-        ],
-        [
-            (
-                "gen_ai.client.inference.operation.details",
-                {
-                    "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]',
-                    "gen_ai.output.messages": '[{"role": "assistant", "parts": [{"type": "text", "content": "yo"}]}]',
-                },
-            )
-        ],
-    ],
-)
-def test_messages_may_stand_in_events(events: list[tuple[str, dict[str, str]]]):
-    tracing = Tracing()
-    tracing.span("chat", {"gen_ai.operation.name": "chat"}, events=[(name, values, START) for name, values in events])
-    assert [(unit["input"], unit["output"]) for unit in units(tracing)] == [("hi", "yo")]
-
-
-def test_json_that_was_cut_on_its_way_is_kept_and_flagged():
-    tracing = Tracing()
-    tracing.span("agent", AGENT | {"input.value": '{"question": "may I ca'})
-    (unit,) = units(tracing)
-    assert (unit["input"], unit["truncated"]) == ('{"question": "may I ca', True)
-
-
-def _feedback_by_attribute(tracing: Tracing) -> None:
-    tracing.span("agent", AGENT | {"input.value": "q", "user_feedback": "thumbs_down", "correction": "better"})
-
-
-def _feedback_by_event(tracing: Tracing) -> None:
-    told = {"gen_ai.evaluation.name": "user_feedback", "gen_ai.evaluation.score.value": 0.0}
-    better = {"gen_ai.evaluation.name": "correction", "gen_ai.evaluation.explanation": "better"}
-    later = START + timedelta(seconds=1)
-    events = [("gen_ai.evaluation.result", told, later), ("gen_ai.evaluation.result", better, later)]
-    tracing.span("agent", AGENT | {"input.value": "q"}, events=events)
-
-
-def _feedback_by_child(tracing: Tracing) -> None:
-    root = tracing.span("agent", AGENT | {"input.value": "q"}, seconds=9)
-    step = tracing.span("step", {"openinference.span.kind": "CHAIN"}, parent=root)
-    tracing.span("feedback", {"user_feedback": "👎", "correction": "better"}, parent=step)
-
-
-def _feedback_by_link(tracing: Tracing) -> None:
-    root = tracing.span("agent", AGENT | {"input.value": "q"})
-    told = {"annotation.user_feedback.label": "negative", "annotation.correction.text": "better"}
-    tracing.span("feedback", told, at=START + timedelta(days=1), link=root)
-
-
-@pytest.mark.parametrize("given", [_feedback_by_attribute, _feedback_by_event, _feedback_by_child, _feedback_by_link])
-def test_feedback_reaches_its_unit_however_it_is_given(given: Any):
-    tracing = Tracing()
-    given(tracing)
-    (unit,) = units(tracing)
-    assert (unit["user_feedback"], unit["correction"]) == ("thumbs_down", "better")
-
-
-def test_feedback_by_a_span_of_its_own_has_that_spans_time():
-    tracing = Tracing()
-    _feedback_by_link(tracing)
-    (unit,) = units(tracing)
-    assert unit["feedback_time"] == START + timedelta(days=1)
-
-
-@settings(deadline=None, max_examples=20)
-@given(order=st.permutations(range(13)))
-def test_a_judgement_of_the_whole_film_is_of_none_of_its_nodes_whatever_the_order(order: list[int]):
-    rules = UnitRules("node", {})
-    tracing = Tracing()
-    film = tracing.span("film", AGENT | {"input.value": "a film", "rubric_score": 0.1}, seconds=60)
-    for number in range(4):
-        node = {"openinference.span.kind": "CHAIN", "node_class": f"node {number}", "input.value": "in"}
-        step = tracing.span("step", node | {"rubric_score": 0.9}, parent=film, seconds=5)
-        inner = tracing.span("inner", {"openinference.span.kind": "CHAIN", "rubric_score": 0.2}, parent=step)
-        tracing.span("search", {"openinference.span.kind": "RETRIEVER"}, parent=inner)
-    spans = spans_of(tracing, rules)
-    rows, reasons, aside = assembled([spans[one] for one in order], rules)
-    assert ([row["rubric_score"] for row in rows], reasons) == ([0.9] * 4, [])
-    assert aside == {"judgements of no unit": 1}
-
-
-def test_feedback_inside_the_trace_reaches_the_node_it_links_to():
-    tracing = Tracing()
-    film = tracing.span("film", AGENT | {"input.value": "a film"}, seconds=60)
-    nodes = [
-        tracing.span("step", AGENT | {"node_class": f"node {number}", "input.value": "in"}, parent=film)
-        for number in range(3)
-    ]
-    tracing.span("feedback", {"user_feedback": "thumbs_down"}, parent=film, link=nodes[1])
-    found = {unit["node_class"]: unit["user_feedback"] for unit in units(tracing, unit="node")}
-    assert found == {"node 0": None, "node 1": "thumbs_down", "node 2": None}
-
-
-def test_feedback_by_a_span_below_the_unit_has_that_spans_time():
-    tracing = Tracing()
-    root = tracing.span("agent", AGENT | {"input.value": "q"})
-    tracing.span("feedback", {"user_feedback": "thumbs_down"}, at=START + timedelta(days=1), parent=root)
-    (unit,) = units(tracing)
-    assert unit["feedback_time"] == START + timedelta(days=1)
-
-
-def test_a_judgement_without_any_unit_is_counted():
-    tracing = Tracing()
-    tracing.span("judged", {"rubric_score": 0.5})
-    rules = UnitRules("turn", {})
-    assert assembled(spans_of(tracing, rules), rules) == ([], [], {"judgements of no unit": 1})
-
-
-def test_the_latest_judgement_counts():
-    tracing = Tracing()
-    root = tracing.span("agent", AGENT | {"input.value": "q"})
-    for hours, score in ((3, 0.9), (1, 0.1), (2, 0.5)):
-        tracing.span("judged", {"rubric_score": score}, at=START + timedelta(hours=hours), link=root)
-    assert [unit["rubric_score"] for unit in units(tracing)] == [0.9]
-
-
-def test_feedback_that_nobody_knows_is_named_and_the_unit_kept():
-    tracing = Tracing()
-    tracing.span("agent", AGENT | {"input.value": "q", "user_feedback": "meh"})
-    rules = UnitRules("turn", {})
-    rows, reasons, _ = assembled(spans_of(tracing, rules), rules)
-    assert [(row["input"], row["user_feedback"]) for row in rows] == [("q", None)]
-    assert reasons == [
-        "user_feedback 'meh' is none of thumbs_up, thumbs_down, regenerated, corrected; the unit is kept without it"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("attributes", "reason"),
-    [
-        ({"rubric_score": "high"}, "rubric_score 'high' is no number; the unit is kept without it"),
-        ({"eval.rubric_score.label": "good"}, "rubric_score 'good' is no number; the unit is kept without it"),
-        (
-            {"annotation.user_feedback.text": "lovely"},
-            "user_feedback has neither a label nor a score; the unit is kept without it",
-        ),
-    ],
-)
-def test_a_judgement_that_says_nothing_is_named_and_the_unit_kept(attributes: dict[str, str], reason: str):
-    tracing = Tracing()
-    tracing.span("agent", AGENT | {"input.value": "q"} | attributes)
-    rules = UnitRules("turn", {})
-    rows, reasons, _ = assembled(spans_of(tracing, rules), rules)
-    assert [(row["input"], row["rubric_score"], row["user_feedback"]) for row in rows] == [("q", None, None)]
-    assert reasons == [reason]
-
-
-@pytest.mark.parametrize("value", [b'{"intValue": "' + b"9" * 400 + b'"}', b'{"doubleValue": "much"}', b'{"x'])
-def test_a_score_that_is_no_value_costs_only_itself(value: bytes):
-    tracing = Tracing()
-    tracing.span("agent", AGENT | {"input.value": "q", "rubric_score": 0.5})
-    rules = UnitRules("turn", {})
-    (span,) = spans_of(tracing, rules)
-    span.attributes["rubric_score"] = msgspec.Raw(value)
-    rows, reasons, _ = assembled([span], rules)
-    assert [(row["input"], row["rubric_score"]) for row in rows] == [("q", None)]
-    assert len(reasons) == 1
-
-
-def test_a_later_judgement_without_a_number_leaves_the_score():
-    tracing = Tracing()
-    root = tracing.span("agent", AGENT | {"input.value": "q", "rubric_score": 0.4})
-    tracing.span("judge", {"eval.rubric_score.label": "poor"}, at=START + timedelta(hours=1), link=root)
-    rules = UnitRules("turn", {})
-    rows, _, _ = assembled(spans_of(tracing, rules), rules)
-    assert [row["rubric_score"] for row in rows] == [0.4]
-
-
-def test_labels_nested_deeper_than_anything_can_be_read_are_kept_as_text():
-    tracing = Tracing()
-    tracing.span("agent", AGENT | {"input.value": "q", "labels": "[" * 100_000})
-    assert [unit["labels"] for unit in units(tracing)] == [["[" * 100_000]]
-
-
-def test_a_link_to_the_turn_before_makes_no_carrier_of_a_turn():
-    tracing = Tracing()
-    first = tracing.span("agent", AGENT | {"input.value": "one", "rubric_score": 0.9})
-    later = START + timedelta(minutes=1)
-    tracing.span("agent", AGENT | {"input.value": "two", "rubric_score": 0.1}, at=later, link=first)
-    assert [(unit["input"], unit["rubric_score"]) for unit in units(tracing)] == [("one", 0.9), ("two", 0.1)]
-
-
 @pytest.mark.parametrize(
     ("attributes", "paths", "tenant"),
     [
@@ -589,31 +297,6 @@ def test_a_tenant_on_the_unit_counts_before_one_on_its_resource(below: bool):
     told = AGENT | {"input.value": "q", "metadata": '{"tenant": "acme"}'}
     tracing.span("agent", told, parent=server if below else None)
     assert [unit["tenant"] for unit in units(tracing)] == ["acme"]
-
-
-def scenes() -> Tracing:
-    """A film of two scenes; each goes through two nodes, and the model calls inherit the class of their node."""
-    tracing = Tracing()
-    film = tracing.span("film", AGENT | {"input.value": "a film"}, seconds=60)
-    for scene in range(2):
-        at = START + timedelta(seconds=10 * scene)
-        for node in ("shot-plan", "prompt-repair"):
-            at += timedelta(seconds=2)
-            told = {"openinference.span.kind": "CHAIN", "graph.node.id": node, "input.value": f"{node} {scene}"}
-            score = {"rubric_score": 0.2} if (node, scene) == ("prompt-repair", 1) else {"rubric_score": 0.95}
-            step = tracing.span(node, told | score, at=at, seconds=2, parent=film)
-            document = {
-                "openinference.span.kind": "RETRIEVER",
-                "retrieval.documents.0.document.content": f"for {node} {scene}",
-            }
-            tracing.span("search", document, at=at, parent=step)
-            call = LLM | {
-                "graph.node.id": node,
-                "llm.model_name": f"model of {node}",
-                "output.value": f"{node} {scene} done",
-            }
-            tracing.span("llm", call, at=at, parent=step)
-    return tracing
 
 
 def test_each_span_of_a_node_class_is_a_unit_of_its_own():

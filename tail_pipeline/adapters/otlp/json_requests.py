@@ -24,10 +24,10 @@ ACCEPTED = (
     "accepted are OTLP trace requests (with resourceSpans) as JSON or protobuf, as the Collector's file and S3 exporters "
     "write them; export the traces through a Collector, or bring them into the span schema and use {store: files}"
 )
-_HEX = re.compile(r"[0-9a-fA-F]+")
 OTHER_SIGNALS = "OTLP requests with logs or metrics"
 """Reported like what cannot be read, and no fault: a Collector may write all its signals into one folder."""
 
+_HEX = re.compile(r"[0-9a-fA-F]+")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 

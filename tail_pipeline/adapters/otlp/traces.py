@@ -10,10 +10,9 @@ from tail_pipeline.adapters.otlp.spans import OtlpSpan, SpanKind
 
 @dataclass
 class Trace:
-    """The spans of one trace, last version of each; ``carriers`` judge it from traces of their own."""
+    """The spans of one trace, last version of each."""
 
     spans: dict[str, OtlpSpan]
-    carriers: list[OtlpSpan]
 
     def lineage(self, span_id: str) -> Iterator[str]:
         """The span and its ancestors, the last of which may be missing; a cycle ends the walk."""

@@ -1,8 +1,9 @@
 """From spans to units of work: traces are put together, whatever order and file their spans came in.
 
 A unit of ``turn`` is the parentless agent or chain span; else the topmost one below spans of no dialect (a web server,
-say); else the earliest model call. A unit of ``node`` is each span of a node class, the outermost where it repeats itself
-below. Retrieved documents and judgements come from other spans of the trace and go to the unit they stand under or beside.
+say); else the earliest model call; else a span of no dialect that has an input. A unit of ``node`` is each span of a
+node class, the outermost where it repeats itself below. Retrieved documents and judgements come from other spans of the
+trace and go to the unit they stand under or beside.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-import msgspec
 import polars as pl
 import pyarrow as pa
 
@@ -38,11 +38,11 @@ from tail_pipeline.domain.spans import MAX_BATCH_ROWS, SPAN_SCHEMA, UTC_TIME, Ba
 HELD_BYTES = 12 * 2**20
 """Bytes of traces held in memory; more are parked on disk, by trace."""
 
-_NO_PATHS = AttributePaths.of(())
-_LISTS = ("contexts", "labels")
 MAX_DOCUMENTS = 100
 """Retrieved documents kept of a unit; one with more is marked as truncated."""
 
+_NO_PATHS = AttributePaths.of(())
+_LISTS = ("contexts", "labels")
 _TIMES = ("start_time", "end_time", "feedback_time")
 NO_DIALECT = "traces without a span of OpenInference, GenAI or OpenLLMetry"
 NO_UNIT_FOR_JUDGEMENT = "judgements of no unit"
@@ -136,7 +136,7 @@ class TraceAssembler:
         if not own:
             self.homeless[trace_id] = carriers
             return
-        trace = Trace(own, carriers)
+        trace = Trace(own)
         try:
             units = self._units(trace)
         except ValueError as error:
@@ -402,9 +402,7 @@ def _length(span: OtlpSpan) -> int:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return string_of(value) or None
 
 
 def _labels(value: Any) -> list[str] | None:
