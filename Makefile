@@ -30,7 +30,7 @@ dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for anothe
 	$(BIN)/dagster dev --workspace workspace.yaml
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: install ## format, lint, types, import contracts, code location
 	$(BIN)/ruff format --check .

@@ -13,17 +13,6 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"
 
 
-SHARED_FIXTURES = ("demo", "hundred_thousand")
-"""Fixtures that take long to make; the tests that use one go to the same worker."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        for name in set(SHARED_FIXTURES) & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
     """Connection string of a PostgreSQL server that lives as long as the test session."""

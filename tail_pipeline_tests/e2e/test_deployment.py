@@ -23,8 +23,6 @@ from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
 from tail_pipeline_tests.defs.pipeline import FAILING, span, write_spans
 from tail_pipeline_tests.e2e.deployment import ROOT, Deployment, deployed, wait_for
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 WEEKS = ["2026-W15", "2026-W16", "2026-W17"]
 SCHEDULE = "mine_monday_schedule"
 CHAIN = ["spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr"]
