@@ -163,11 +163,24 @@ class LocalRepository(_Strict):
     base_branch: str = "main"
 
 
+JsonMode = Literal["json_schema", "tool", "prompt"]
+
+
 class Endpoint(_Strict):
     """An OpenAI-compatible API."""
 
     base_url: str | None = None
     api_key_env: str
+    json_mode: JsonMode = Field(
+        default="json_schema",
+        description="How the endpoint is held to JSON: response_format, a forced tool call, or the prompt alone.",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=512)] = Field(default=32, description="Requests under way at once.")
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=3600, strict=False)] = Field(
+        default=120, description="Seconds until a request counts as lost."
+    )
 
 
 class Embedding(_Strict):
@@ -225,6 +238,9 @@ class Agent(_Strict):
     )
     max_unscored_share: Share = Field(
         default=0.2, description="Share of spans the judge left without a score above which a check fails."
+    )
+    max_judge_calls: Annotated[int, Field(ge=0)] = Field(
+        default=20_000, description="Calls to the judge in one run, retries counted; a hard stop."
     )
     open_empty_pr: bool = Field(default=True, description="Open a pull request for a week without a single case.")
     reviewers: list[str] = Field(default_factory=list)

@@ -12,7 +12,9 @@ import polars as pl
 
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.pull_request import PullRequest
+from tail_pipeline.domain.questions import Answer, Question, Shape
 from tail_pipeline.domain.review import FileVersion
 from tail_pipeline.domain.spans import SegmentFilter, SpanBatch
 from tail_pipeline.domain.weeks import Window
@@ -63,6 +65,33 @@ class Scorer(Protocol):
     """Adds ``score``, ``faithfulness`` and ``unscored_reason`` to a span frame."""
 
     def score(self, frame: pl.DataFrame) -> pl.DataFrame: ...
+
+
+class Model(Protocol):
+    """A language model behind an endpoint.
+
+    Both methods may be called from several threads. They raise TransientError when the endpoint does not answer,
+    PermanentError when it never will (wrong key, unknown model), and BudgetSpentError before a call too many.
+    """
+
+    @property
+    def name(self) -> str:
+        """``endpoint/model``, as it stands in the rubric."""
+        ...
+
+    def ask(self, question: Question[Shape]) -> Answer[Shape]:
+        """An answer in the question's shape; one that cannot be used is repaired once, then a reason."""
+        ...
+
+    def reply(self, prompt: str, *, system_prompt: str | None = None) -> str:
+        """What the model writes to a user who sends ``prompt``."""
+        ...
+
+
+class ContentJudge(Protocol):
+    """Scores one content against the rubric on main; what was judged before is not paid for again."""
+
+    def judge(self, content: Content) -> Judgement: ...
 
 
 class BranchState(StrEnum):

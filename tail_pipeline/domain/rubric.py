@@ -19,7 +19,7 @@ class Criterion(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    weight: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+    weight: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
     floor: Share | None = Field(default=None, description="A score below it fails the span whatever the mean.")
     judge: str | None = Field(default=None, description="What a model is asked to rate, in one sentence.")
     check: dict[str, Any] | None = Field(default=None, description="A deterministic test, by name.")
@@ -55,6 +55,8 @@ class Rubric(BaseModel):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"criteria named twice: {', '.join(repeated)}")
+        if self.criteria and not any(criterion.weight for criterion in self.criteria):
+            raise ValueError("the weights of the criteria sum to zero")
         return self
 
     @property

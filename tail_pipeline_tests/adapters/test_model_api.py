@@ -138,9 +138,16 @@ def test_another_model_has_vectors_of_its_own(make_encoder: MakeEncoder, server:
 
 def test_the_batches_that_arrived_are_not_paid_for_again(make_encoder: MakeEncoder, server: EmbeddingsServer):
     texts = [f"text {number:03d}" for number in range(200)]
-    server.answer = lambda request: (
-        error_reply(400) if texts[0] in request.texts else embeddings_reply(rows_of(request.texts))
-    )
+    other_batch_is_here = threading.Event()
+
+    def refuse_the_first_batch(request: Request) -> Reply:
+        if texts[0] in request.texts:
+            other_batch_is_here.wait(timeout=60)
+            return error_reply(400)
+        other_batch_is_here.set()
+        return embeddings_reply(rows_of(request.texts))
+
+    server.answer = refuse_the_first_batch
     error_of(make_encoder(), PermanentError, tuple(texts))
     asked_before = len(server.requests)
     server.answer = answering(lambda request: rows_of(request.texts))
