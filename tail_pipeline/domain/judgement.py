@@ -40,10 +40,7 @@ class CriterionScore:
 
 @dataclass(frozen=True)
 class Judgement:
-    """``score`` and ``faithfulness`` in 0..1; where one is None, its reason says why.
-
-    ``flags`` name what is suspicious about the content itself, such as an attempt to steer the judge.
-    """
+    """``score`` and ``faithfulness`` in 0..1; where one is None, its reason says why."""
 
     score: float | None
     unscored_reason: str | None
@@ -51,7 +48,6 @@ class Judgement:
     broken_floors: tuple[str, ...] = ()
     faithfulness: float | None = None
     faithfulness_reason: str | None = None
-    flags: tuple[str, ...] = ()
 
     def passes(self, rubric: Rubric) -> bool | None:
         """Whether the content would pass the rubric; None when it could not be scored."""
