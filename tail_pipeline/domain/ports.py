@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -85,6 +85,27 @@ class Model(Protocol):
 
     def reply(self, prompt: str, *, system_prompt: str | None = None) -> str:
         """What the model writes to a user who sends ``prompt``."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """What was once paid for: a JSON value, the calls it took, and the run that ``paid_by`` names."""
+
+    value: Any
+    calls: int
+    paid_by: str
+
+
+class AnswerStore(Protocol):
+    """Answers by the fingerprint of what was asked; may be used from several threads and runs at once."""
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+        """Those of the keys that have an answer."""
+        ...
+
+    def put(self, key: str, answer: StoredAnswer) -> None:
+        """Keep an answer; it is there for good when this returns, and replaces an earlier one."""
         ...
 
 

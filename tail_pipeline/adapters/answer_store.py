@@ -1,0 +1,59 @@
+"""What models were asked and answered, by fingerprint, in one SQLite file that all runs of a checkout share."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tail_pipeline.domain.ports import StoredAnswer
+
+_KEYS_PER_QUERY = 500
+_TABLE = """\
+CREATE TABLE IF NOT EXISTS answer (key BLOB PRIMARY KEY, value TEXT NOT NULL, calls INTEGER NOT NULL, paid_by TEXT NOT NULL)
+WITHOUT ROWID"""
+
+
+class SqliteAnswerStore:
+    """An ``AnswerStore`` whose every answer survives the process that is killed right after ``put``.
+
+    One connection under a lock: writes are short, and readers of other processes do not wait for them (WAL).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute(_TABLE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
+        """Those of the hexadecimal ``keys`` that have an answer."""
+        found: dict[str, StoredAnswer] = {}
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            chunk = [bytes.fromhex(key) for key in keys[start : start + _KEYS_PER_QUERY]]
+            query = f"SELECT key, value, calls, paid_by FROM answer WHERE key IN ({','.join('?' * len(chunk))})"
+            with self._lock, closing(self._connection.execute(query, chunk)) as rows:
+                found |= {key.hex(): StoredAnswer(json.loads(value), calls, payer) for key, value, calls, payer in rows}
+        return found
+
+    def put(self, key: str, answer: StoredAnswer) -> None:
+        row = (bytes.fromhex(key), json.dumps(answer.value, ensure_ascii=True), answer.calls, answer.paid_by)
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", row).close()
