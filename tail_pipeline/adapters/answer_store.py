@@ -8,7 +8,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tail_pipeline.domain.ports import StoredAnswer
@@ -36,7 +35,7 @@ class SqliteAnswerStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tail_pipeline.domain.clustering import Clustering
 from tail_pipeline.domain.pull_request import branch_of
-from tail_pipeline.domain.rubric import Share
+from tail_pipeline.domain.rubric import MODEL_PATTERN, Share
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, mining_days
@@ -186,7 +186,7 @@ class Endpoint(_Strict):
 class Embedding(_Strict):
     """A model behind one of the declared endpoints, as ``endpoint/model``."""
 
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*/.+$")]
+    model: Annotated[str, Field(pattern=MODEL_PATTERN)]
 
 
 class Segments(_Strict):

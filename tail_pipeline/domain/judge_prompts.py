@@ -25,9 +25,9 @@ You take an answer apart into statements that can each be checked alone.
 {DATA_RULE}
 
 The user's question is in <question>, the answer in <answer>. List every factual claim the answer makes, each as one full
-sentence that can be understood without the others: replace pronouns by what they stand for, and split a sentence that claims two
-things. Add nothing that the answer does not say. Greetings, offers of help, questions and admissions of not knowing claim nothing. If
-the answer claims nothing, return an empty list.
+sentence that can be understood without the others: replace pronouns by what they stand for, and split a sentence that claims
+two things. Add nothing that the answer does not say. Greetings, offers of help, questions and admissions of not knowing claim
+nothing. If the answer claims nothing, return an empty list.
 """
 
 VERDICTS_INSTRUCTIONS = f"""\
@@ -35,7 +35,7 @@ You decide for each statement whether the passages support it.
 
 {DATA_RULE}
 
-The passages are in <passage>, the statements in <statement>, numbered from 1. A statement is supported when it follows directly from
-the passages; what you know from elsewhere does not count, and neither does what is merely plausible. Return one verdict per statement, in order,
-under its number, each with half a sentence of reason.
+The passages are in <passage>, the statements in <statement>, numbered from 1. A statement is supported when it follows directly
+from the passages; what you know from elsewhere does not count, and neither does what is merely plausible. Return one verdict per
+statement, in order, under its number, each with half a sentence of reason.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -61,10 +61,19 @@ class Redactor(Protocol):
     def redact(self, frame: pl.DataFrame) -> pl.DataFrame: ...
 
 
-class Scorer(Protocol):
-    """Adds ``score``, ``faithfulness`` and ``unscored_reason`` to a span frame."""
+Batches = Callable[[], Iterator[pl.DataFrame]]
+"""Reads the same frames in the same order each time it is called, so that nobody has to hold them."""
 
-    def score(self, frame: pl.DataFrame) -> pl.DataFrame: ...
+
+class Scorer(Protocol):
+    """Adds what scoring found, ``SCORED_COLUMNS`` but for the triggers, to the frames of a window."""
+
+    def scored(self, batches: Batches) -> Iterator[pl.DataFrame]:
+        """The frames in order, no row dropped.
+
+        Raises TransientError or PermanentError, naming the judge, before the first when too much could not be scored.
+        """
+        ...
 
 
 class Model(Protocol):

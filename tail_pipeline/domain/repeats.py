@@ -1,7 +1,7 @@
 """When one noisy answer of the judge is not enough: near the line it is asked again, and the mean counts.
 
 The rule is a sequential test that stops as soon as the mean is further from the line than its own error: asked again
-while |mean − threshold| < 1.28·sd/√k after k answers, five at most. Simulated at a judge sd of .045 with 37 % failing it gives
+while |mean - threshold| < 1.28·sd/√k after k answers, five at most. Simulated at a judge sd of .045 with 37 % failing it gives
 precision and recall of .95 at 1.58 calls a span, against .89 and .91 for one call.
 """
 

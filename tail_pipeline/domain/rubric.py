@@ -9,7 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tail_pipeline.domain.judge_prompts import RUBRIC_INSTRUCTIONS, STATEMENTS_INSTRUCTIONS, VERDICTS_INSTRUCTIONS
+
 Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+MODEL_PATTERN = r"^[a-z0-9][a-z0-9_-]*/\S+$"
+"""``endpoint/model``: the part before the slash names an endpoint of agents.yaml."""
 CostWeight = Annotated[int, Field(strict=True, ge=1, le=1000)]
 
 
@@ -36,8 +40,18 @@ class Rubric(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model_primary: str | None = Field(default=None, description="The model in production, as endpoint/model.")
-    judge_model: str | None = Field(default=None, description="Absent: recorded scores are used as they are.")
+    model_primary: str | None = Field(
+        default=None, pattern=MODEL_PATTERN, description="The model in production, as endpoint/model."
+    )
+    judge_model: str | None = Field(
+        default=None,
+        pattern=MODEL_PATTERN,
+        description="Scores the spans, as endpoint/model. Absent: recorded scores are used as they are.",
+    )
+    judge_sd: Share | None = Field(
+        default=None,
+        description="Standard deviation of one score of the judge, from calibrate; near the threshold it is asked again.",
+    )
     rubric_min_score: Share
     ragas_faithfulness: Share
     per_case_regression: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] = Field(
@@ -57,15 +71,19 @@ class Rubric(BaseModel):
             raise ValueError(f"criteria named twice: {', '.join(repeated)}")
         if self.criteria and not any(criterion.weight for criterion in self.criteria):
             raise ValueError("the weights of the criteria sum to zero")
+        if self.judge_model and not self.criteria:
+            raise ValueError("judge_model has nothing to judge: criteria is missing")
         return self
 
     @property
     def sha(self) -> str:
-        """Fingerprint of what decides a score: criteria and judge, not thresholds, weights of cost or comments.
+        """Fingerprint of what decides a score: criteria, judge and its prompts, not thresholds, weights of cost or comments.
 
         Moving a threshold therefore re-selects without re-scoring.
         """
-        decides = {"judge_model": self.judge_model, "criteria": [c.model_dump() for c in self.criteria]}
+        decides: dict[str, Any] = {"judge_model": self.judge_model, "criteria": [c.model_dump() for c in self.criteria]}
+        if self.judge_model:
+            decides["prompts"] = [RUBRIC_INSTRUCTIONS, STATEMENTS_INSTRUCTIONS, VERDICTS_INSTRUCTIONS]
         canonical = json.dumps(decides, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

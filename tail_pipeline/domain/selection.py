@@ -13,12 +13,12 @@ TRIGGERS = ("rubric", "ragas", "feedback")
 def with_triggers(scored: pl.DataFrame, rubric: Rubric) -> pl.DataFrame:
     """Add ``triggers``: the list, possibly empty, of those a span hit.
 
-    ``rubric``: score strictly below ``rubric_min_score``. ``ragas``: faithfulness strictly below
+    ``rubric``: score strictly below ``rubric_min_score``, or a broken floor. ``ragas``: faithfulness strictly below
     ``ragas_faithfulness``, only where something was retrieved. ``feedback``: explicit negative feedback whatever the score.
     """
     has_context = pl.col("contexts").list.len().fill_null(0) > 0
     hit = {
-        "rubric": (pl.col("score") < rubric.rubric_min_score).fill_null(False),
+        "rubric": (pl.col("score") < rubric.rubric_min_score).fill_null(False) | (pl.col("broken_floors").list.len() > 0),
         "ragas": ((pl.col("faithfulness") < rubric.ragas_faithfulness) & has_context).fill_null(False),
         "feedback": is_negative_feedback(),
     }
