@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer
+
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"
 
@@ -60,3 +62,11 @@ def git(repo: Path, *arguments: str) -> str:
 def commit_all(repo: Path, message: str) -> None:
     git(repo, "add", "--all")
     git(repo, "-c", "user.name=Reviewer", "-c", "user.email=reviewer@localhost", "commit", "--quiet", "-m", message)
+
+
+@pytest.fixture
+def model_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelServer]:
+    """An OpenAI-compatible server on loopback whose key is in the environment."""
+    monkeypatch.setenv(KEY_ENV, KEY)
+    with ModelServer() as running:
+        yield running

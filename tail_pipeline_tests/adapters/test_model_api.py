@@ -14,8 +14,8 @@ import pytest
 from tail_pipeline.adapters.model_api import EmbeddingCache, EndpointEncoder
 from tail_pipeline.domain.agents import Endpoint
 from tail_pipeline.domain.errors import PermanentError, TailPipelineError, TransientError
-from tail_pipeline_tests.adapters.embeddings_server import (
-    EmbeddingsServer,
+from tail_pipeline_tests.model_server import (
+    ModelServer,
     Reply,
     Request,
     embeddings_reply,
@@ -31,8 +31,8 @@ MakeEncoder = Callable[..., EndpointEncoder]
 
 
 @pytest.fixture
-def server() -> Iterator[EmbeddingsServer]:
-    with EmbeddingsServer() as running:
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as running:
         yield running
 
 
@@ -42,7 +42,7 @@ def cache_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_encoder(server: EmbeddingsServer, cache_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeEncoder:
+def make_encoder(server: ModelServer, cache_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeEncoder:
     monkeypatch.setenv(KEY_ENV, KEY)
 
     def make(model: str = "vendor/small", cache: Path = cache_path, url: str | None = None) -> EndpointEncoder:
@@ -71,28 +71,28 @@ def test_vectors_are_float32(make_encoder: MakeEncoder):
     assert make_encoder().encode(["a"], reference=[]).dtype == np.float32
 
 
-def test_the_rows_are_put_in_order_when_the_server_shuffles_them(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_the_rows_are_put_in_order_when_the_server_shuffles_them(make_encoder: MakeEncoder, server: ModelServer):
     server.answer = answering(lambda request: rows_of(request.texts)[::-1])
     texts = ["a", "bbb", "cc"]
     assert make_encoder().encode(texts, reference=[]).tolist() == [vector_of(text) for text in texts]
 
 
-def test_the_model_is_asked_for_by_its_own_name(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_the_model_is_asked_for_by_its_own_name(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder("vendor/org/model-1").encode(["a"], reference=[])
     assert server.requests[0].body["model"] == "org/model-1"
 
 
-def test_the_key_from_the_environment_is_sent(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_the_key_from_the_environment_is_sent(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder().encode(["a"], reference=[])
     assert server.requests[0].authorization == f"Bearer {KEY}"
 
 
-def test_a_text_met_twice_is_sent_once(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_a_text_met_twice_is_sent_once(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder().encode(["a", "b", "a", "a"], reference=[])
     assert [sorted(request.texts) for request in server.requests] == [["a", "b"]]
 
 
-def test_many_texts_are_sent_in_batches(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_many_texts_are_sent_in_batches(make_encoder: MakeEncoder, server: ModelServer):
     texts = [f"text {number}" for number in range(300)]
     make_encoder().encode(texts, reference=[])
     assert sorted(len(request.texts) for request in server.requests) == [44, 128, 128]
@@ -103,7 +103,7 @@ def test_the_vectors_of_many_texts_are_their_own(make_encoder: MakeEncoder):
     assert make_encoder().encode(texts, reference=[]).tolist() == [vector_of(text) for text in texts]
 
 
-def test_an_empty_text_is_never_sent(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_an_empty_text_is_never_sent(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder().encode(["", "a"], reference=[])
     assert all(text for request in server.requests for text in request.texts)
 
@@ -112,13 +112,13 @@ def test_an_empty_text_has_a_vector(make_encoder: MakeEncoder):
     assert make_encoder().encode([""], reference=[]).shape == (1, 3)
 
 
-def test_known_texts_are_not_sent_again(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_known_texts_are_not_sent_again(make_encoder: MakeEncoder, server: ModelServer):
     first = make_encoder().encode(["a", "", "🙂"], reference=[])
     second = make_encoder().encode(["a", "", "🙂"], reference=[])
     assert (len(server.requests), first.tolist()) == (1, second.tolist())
 
 
-def test_only_new_texts_are_sent(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_only_new_texts_are_sent(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder().encode(["a", "b"], reference=[])
     make_encoder().encode(["a", "b", "c"], reference=[])
     assert server.requests[1].texts == ["c"]
@@ -130,13 +130,13 @@ def test_known_texts_need_no_key(make_encoder: MakeEncoder, monkeypatch: pytest.
     assert make_encoder().encode(["a"], reference=[]).tolist() == [vector_of("a")]
 
 
-def test_another_model_has_vectors_of_its_own(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_another_model_has_vectors_of_its_own(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder("vendor/small").encode(["a"], reference=[])
     make_encoder("vendor/large").encode(["a"], reference=[])
     assert [request.body["model"] for request in server.requests] == ["small", "large"]
 
 
-def test_the_batches_that_arrived_are_not_paid_for_again(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_the_batches_that_arrived_are_not_paid_for_again(make_encoder: MakeEncoder, server: ModelServer):
     texts = [f"text {number:03d}" for number in range(200)]
     other_batch_is_here = threading.Event()
 
@@ -157,14 +157,14 @@ def test_the_batches_that_arrived_are_not_paid_for_again(make_encoder: MakeEncod
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_a_refusal_names_the_model_the_status_and_the_variable(
-    make_encoder: MakeEncoder, server: EmbeddingsServer, status: int
+    make_encoder: MakeEncoder, server: ModelServer, status: int
 ):
     server.answer = lambda _request: error_reply(status)
     message = error_of(make_encoder(), PermanentError)
     assert all(part in message for part in ("vendor/small", str(status), KEY_ENV))
 
 
-def test_a_refusal_does_not_show_the_key(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_a_refusal_does_not_show_the_key(make_encoder: MakeEncoder, server: ModelServer):
     server.answer = lambda request: json_reply(401, {"error": {"message": f"Incorrect key: {request.authorization}"}})
     with pytest.raises(PermanentError) as raised:
         make_encoder().encode(["a"], reference=[])
@@ -172,20 +172,20 @@ def test_a_refusal_does_not_show_the_key(make_encoder: MakeEncoder, server: Embe
     assert raised.value.__suppress_context__
 
 
-def test_a_refusal_is_not_tried_again(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_a_refusal_is_not_tried_again(make_encoder: MakeEncoder, server: ModelServer):
     server.answer = lambda _request: error_reply(401)
     error_of(make_encoder(), PermanentError)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
-def test_an_overloaded_server_is_transient_and_named(make_encoder: MakeEncoder, server: EmbeddingsServer, status: int):
+def test_an_overloaded_server_is_transient_and_named(make_encoder: MakeEncoder, server: ModelServer, status: int):
     server.answer = lambda _request: error_reply(status)
     assert "vendor/small" in error_of(make_encoder(), TransientError)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_server_that_recovers_is_not_noticed(make_encoder: MakeEncoder, server: EmbeddingsServer, status: int):
+def test_a_server_that_recovers_is_not_noticed(make_encoder: MakeEncoder, server: ModelServer, status: int):
     server.answer = lambda request: (
         error_reply(status) if len(server.requests) < 3 else embeddings_reply(rows_of(request.texts))
     )
@@ -207,13 +207,13 @@ def test_a_server_that_recovers_is_not_noticed(make_encoder: MakeEncoder, server
     ids=["too few", "too many", "unequal", "NaN", "infinite", "of no length", "all for the same text", "none"],
 )
 def test_vectors_that_cannot_be_used_are_refused(
-    make_encoder: MakeEncoder, server: EmbeddingsServer, rows: Callable[[Request], list[dict]]
+    make_encoder: MakeEncoder, server: ModelServer, rows: Callable[[Request], list[dict]]
 ):
     server.answer = answering(rows)
     assert "vendor/small" in error_of(make_encoder(), PermanentError)
 
 
-def test_vectors_that_cannot_be_used_are_not_kept(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_vectors_that_cannot_be_used_are_not_kept(make_encoder: MakeEncoder, server: ModelServer):
     server.answer = answering(lambda request: rows_of(request.texts)[:1])
     error_of(make_encoder(), PermanentError)
     server.answer = answering(lambda request: rows_of(request.texts))
@@ -236,14 +236,14 @@ def test_vectors_that_cannot_be_used_are_not_kept(make_encoder: MakeEncoder, ser
     ids=["a login page", "broken JSON", "nothing", "an error", "null data", "a list", "null vectors", "no vectors"],
 )
 def test_an_answer_that_is_none_is_an_error_that_names_the_model(
-    make_encoder: MakeEncoder, server: EmbeddingsServer, reply: Reply
+    make_encoder: MakeEncoder, server: ModelServer, reply: Reply
 ):
     server.answer = lambda _request: reply
     with pytest.raises(TailPipelineError, match="vendor/small"):
         make_encoder().encode(["one", "two"], reference=[])
 
 
-def test_a_model_whose_vectors_changed_their_length_is_refused(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_a_model_whose_vectors_changed_their_length_is_refused(make_encoder: MakeEncoder, server: ModelServer):
     make_encoder().encode(["one"], reference=[])
     server.answer = answering(lambda request: [{**row, "embedding": [1.0] * 5} for row in rows_of(request.texts)])
     assert "vendor/small" in error_of(make_encoder(), PermanentError)
@@ -277,7 +277,7 @@ def test_a_key_pasted_with_foreign_characters_is_named_by_its_variable_and_not_s
     assert (KEY_ENV in message, "s3cret" in message) == (True, False)
 
 
-def test_a_password_in_the_address_is_not_shown(make_encoder: MakeEncoder, server: EmbeddingsServer):
+def test_a_password_in_the_address_is_not_shown(make_encoder: MakeEncoder, server: ModelServer):
     server.answer = lambda _request: error_reply(401)
     url = server.url.replace("//", "//user:hunter2@")
     assert "hunter2" not in error_of(make_encoder(url=url), PermanentError)
