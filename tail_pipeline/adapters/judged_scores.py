@@ -188,9 +188,9 @@ class JudgedScores:
             )
             done = 0
             while chosen := order.next_round():
-                numbers = {content.digest: number for number, content in kept.read(chosen)}
+                numbers: dict[str, int] = {}
                 failing: dict[int, bool | None] = {}
-                for content, judgement in self._judgements((content for _, content in kept.read(chosen)), found):
+                for content, judgement in self._judgements(kept.read(chosen, numbers), found):
                     passes = judgement.passes(self._rubric)
                     failing[numbers[content.digest]] = None if passes is None else not passes
                 order.report(failing)
@@ -200,7 +200,7 @@ class JudgedScores:
                     f"{self._budget.spent} of {self._budget.max_calls} calls"
                 )
             if order.audit:
-                found.audited |= {content.digest for _, content in kept.read(order.audit.sampled)}
+                found.audited |= {content.digest for content in kept.read(order.audit.sampled, {})}
 
     def _candidates(self, batches: Batches, free: set[str]) -> Iterator[tuple[_Candidate, Content]]:
         """Every distinct content that somebody has to pay for; what its later spans say is added to it later."""
@@ -299,14 +299,17 @@ class _Kept:
                 yield len(self.candidates), json.dumps([content.input, content.output, content.contexts])
                 self.candidates.append(candidate)
 
-        self._connection.execute("CREATE TABLE content (number INTEGER PRIMARY KEY, fields TEXT)")
+        self._connection.execute("CREATE TABLE content (position INTEGER PRIMARY KEY, fields TEXT)")
         self._connection.executemany("INSERT INTO content VALUES (?, ?)", rows())
 
-    def read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Content]]:
-        for number in numbers:
-            row = self._connection.execute("SELECT fields FROM content WHERE number = ?", [number]).fetchone()
+    def read(self, positions: Sequence[int], position_of: dict[str, int]) -> Iterator[Content]:
+        """The contents at these positions; notes in ``position_of`` which digest is where."""
+        for position in positions:
+            row = self._connection.execute("SELECT fields FROM content WHERE position = ?", [position]).fetchone()
             text, output, contexts = json.loads(row[0])
-            yield number, Content(text, output, tuple(contexts))
+            content = Content(text, output, tuple(contexts))
+            position_of[content.digest] = position
+            yield content
 
 
 @contextmanager
