@@ -10,7 +10,7 @@ import json
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -325,7 +325,7 @@ def _kept_on_disk(pairs: Iterable[tuple[_Candidate, Content]]) -> Iterator[_Kept
 
 def _concurrently(
     work: Callable[[Content], Judgement], contents: Iterable[Content], workers: int
-) -> Iterator[tuple[Content, Future[Judgement]]]:
+) -> Generator[tuple[Content, Future[Judgement]]]:
     """Each content with its finished future, in the order of finishing; a bounded number is taken ahead.
 
     When it is closed early, what has not begun is never begun.

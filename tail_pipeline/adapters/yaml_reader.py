@@ -189,6 +189,8 @@ def _message(detail: ErrorDetails) -> str:
             return "unknown key; check the spelling or remove it"
         case "missing":
             return "is missing"
+        case "model_type":
+            return f"must be a mapping, found {_shown(found)}"
         case "finite_number":
             return "must be a finite number"
         case "value_error":

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.clustering import Clustering
 from tail_pipeline.domain.pull_request import branch_of
-from tail_pipeline.domain.rubric import MODEL_PATTERN, Share
+from tail_pipeline.domain.rubric import MODEL_PATTERN
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, mining_days

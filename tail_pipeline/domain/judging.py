@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
 
+from tail_pipeline.domain.criterion_checks import CheckFailedError, PythonCheck, run_check
 from tail_pipeline.domain.faithfulness import (
     NO_CONTEXT,
     NO_STATEMENTS,
@@ -39,15 +40,7 @@ from tail_pipeline.domain.rubric_judge import (
 
 NOT_JUDGED = "not judged"
 NOTHING_APPLIES = "no criterion applies"
-MAX_CALLS_PER_CONTENT = 3
-"""Without repairs and repeats: the criteria, the statements, their verdicts."""
-
 Stored = Mapping[str, StoredAnswer]
-CheckRunner = Callable[[Criterion, Content], CriterionScore]
-
-
-class CheckFailedError(Exception):
-    """A deterministic criterion could not be decided; the message names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +57,24 @@ class Recalled:
 
 
 class RubricJudge:
-    """A ``ContentJudge``; ``paid_by`` names the run that answers are booked on."""
+    """A ``ContentJudge``; ``paid_by`` names the run that answers are booked on.
+
+    ``python_checks`` holds the function of each criterion with a ``python`` check, by the criterion's name.
+    """
 
     def __init__(
-        self, rubric: Rubric, *, model: Model, answers: AnswerStore, run_check: CheckRunner, paid_by: str
+        self,
+        rubric: Rubric,
+        *,
+        model: Model,
+        answers: AnswerStore,
+        python_checks: Mapping[str, PythonCheck],
+        paid_by: str,
     ) -> None:
         self._rubric = rubric
         self._model = model
         self._answers = answers
-        self._run_check = run_check
+        self._python_checks = python_checks
         self._paid_by = paid_by
         self._criteria = judged_criteria(rubric)
         self._marks = {
@@ -171,7 +173,7 @@ class RubricJudge:
         for criterion in self._rubric.criteria:
             if criterion.judge is None:
                 try:
-                    scores.append(self._run_check(criterion, content))
+                    scores.append(run_check(criterion, content, self._python_checks.get(criterion.name)))
                 except CheckFailedError as error:
                     return scores, str(error)
         return scores, None
@@ -221,9 +223,7 @@ def _samples(stored: StoredAnswer | None) -> tuple[list[Any], str | None]:
 def _mean(criteria: Sequence[Criterion], samples: Sequence[Any]) -> list[CriterionScore]:
     """Per criterion the mean over the answers, with the reason of the first."""
     return [
-        CriterionScore(
-            criterion.name, sum(sample[place][0] for sample in samples) / len(samples), samples[0][place][1]
-        )
+        CriterionScore(criterion.name, sum(sample[place][0] for sample in samples) / len(samples), samples[0][place][1])
         for place, criterion in enumerate(criteria)
         if samples
     ]

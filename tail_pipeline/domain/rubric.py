@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
+from tail_pipeline.domain.checks import Check, Share
 from tail_pipeline.domain.judge_prompts import RUBRIC_INSTRUCTIONS, STATEMENTS_INSTRUCTIONS, VERDICTS_INSTRUCTIONS
 
-Share = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 MODEL_PATTERN = r"^[a-z0-9][a-z0-9_-]*/\S+$"
 """``endpoint/model``: the part before the slash names an endpoint of agents.yaml."""
 CostWeight = Annotated[int, Field(strict=True, ge=1, le=1000)]
@@ -26,13 +26,18 @@ class Criterion(BaseModel):
     weight: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
     floor: Share | None = Field(default=None, description="A score below it fails the span whatever the mean.")
     judge: str | None = Field(default=None, description="What a model is asked to rate, in one sentence.")
-    check: dict[str, Any] | None = Field(default=None, description="A deterministic test, by name.")
+    check: Check | None = Field(default=None, description="What code decides, without a model.")
 
     @model_validator(mode="after")
     def _one_way_to_decide(self) -> Criterion:
         if (self.judge is None) == (self.check is None):
             raise ValueError("needs either 'judge' or 'check', and not both")
         return self
+
+    @field_serializer("check")
+    def _check_as_written(self, check: Check | None) -> dict[str, Any] | None:
+        """Without the kinds of check it is not, so that a new kind changes no rubric's fingerprint."""
+        return check.model_dump(exclude_unset=True) if check else None
 
 
 class Rubric(BaseModel):

@@ -18,7 +18,8 @@ def with_triggers(scored: pl.DataFrame, rubric: Rubric) -> pl.DataFrame:
     """
     has_context = pl.col("contexts").list.len().fill_null(0) > 0
     hit = {
-        "rubric": (pl.col("score") < rubric.rubric_min_score).fill_null(False) | (pl.col("broken_floors").list.len() > 0),
+        "rubric": (pl.col("score") < rubric.rubric_min_score).fill_null(False)
+        | (pl.col("broken_floors").list.len() > 0),
         "ragas": ((pl.col("faithfulness") < rubric.ragas_faithfulness) & has_context).fill_null(False),
         "feedback": is_negative_feedback(),
     }

@@ -15,9 +15,10 @@ from pydantic import AwareDatetime
 
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
+from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
-from tail_pipeline.domain.rubric import CostWeight, Rubric, Share
+from tail_pipeline.domain.rubric import CostWeight, Rubric
 from tail_pipeline.domain.selection import is_failing
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay, Window
 from tail_pipeline.domain.weighted_clusters import Cluster

@@ -240,6 +240,36 @@ def test_a_broken_rubric_is_found_with_its_line(text: str, line: int):
     assert [finding.line for finding in raised.value.findings] == [line]
 
 
+CHECK_ERRORS = {
+    "nothing checked": ("check: {}", 0, "needs exactly one of contains, regex"),
+    "two things checked": ("check:\n    regex: a\n    max_length: 5", 0, "found regex and max_length"),
+    "an unknown kind": ("check:\n    pattern: a", 1, "check.pattern: unknown key"),
+    "a word that is a number": ("check:\n    contains: [a,\n    17]", 2, "must be a valid string, found 17"),
+    "no word": ("check:\n    contains: []", 1, "at least 1 item"),
+    "an empty word": ("check:\n    contains: ''", 1, "at least 1 character"),
+    "a broken pattern": ("check:\n    regex: '('", 1, "not a regular expression: missing ) at position 1"),
+    "a broken schema": ("check:\n    json_schema: {type: strin}", 1, "not a JSON schema: type: 'strin'"),
+    "a broken pattern in a schema": ("check:\n    json_schema: {pattern: '('}", 1, "not a JSON schema: pattern"),
+    "a schema elsewhere": ("check:\n    json_schema: {$ref: 'http://x/y'}", 1, "refers to http://x/y"),
+    "patterns for keys": (
+        "check:\n    json_schema: {items: {patternProperties: {}}}", 1, "patternProperties cannot be timed"),
+    "no length": ("check:\n    max_length: 0", 1, "greater than or equal to 1"),
+    "a length of half a character": ("check:\n    max_length: 1.5", 1, "must be a valid integer"),
+    "points instead of a share": ("check:\n    similarity: {\n    at_least: 70}", 2, "less than or equal to 1"),
+    "a measure that is no mapping": ("check:\n    grounded: true", 1, "must be a mapping, found True"),
+    "a function without its module": ("check:\n    python: answer", 1, "found 'answer'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "below", "message"), CHECK_ERRORS.values(), ids=CHECK_ERRORS)
+def test_a_broken_check_is_found_with_its_line(check: str, below: int, message: str):
+    text = f"{RUBRIC}criteria:\n- name: tone\n  weight: 1.0\n  {check}\n"
+    with pytest.raises(InvalidFile) as raised:
+        parse_rubric(text, "eval/rubric.yaml")
+    (finding,) = raised.value.findings
+    assert (finding.line, message in finding.message) == (6 + below, True)
+
+
 def put(root: Path, path: str, text: str) -> None:
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_text(text, encoding="utf-8")

@@ -54,6 +54,27 @@ def test_what_decides_a_score_changes_the_fingerprint(changes: dict[str, Any]) -
     assert rubric(**({"criteria": [JUDGED]} | changes)).sha != rubric(criteria=[JUDGED]).sha
 
 
+def test_a_new_kind_of_check_changes_no_fingerprint() -> None:
+    """The kinds of check a criterion is not must not make every score on record one of another rubric."""
+    checked = {"name": "has_citation", "weight": 0.1, "floor": None, "judge": None, "check": {"regex": r"§ ?\d+"}}
+
+    assert rubric(criteria=[checked]).criteria[0].model_dump() == checked
+
+
+@pytest.mark.parametrize("check", [{"contains": "a"}, {"contains": "b"}, {"similarity": {}}, {"max_length": 3}])
+def test_another_check_is_another_fingerprint(check: dict[str, Any]) -> None:
+    def checked(check: dict[str, Any]) -> Rubric:
+        return rubric(criteria=[{"name": "checked", "weight": 1, "check": check}])
+
+    assert checked(check).sha != checked({"contains": ["a", "b"]}).sha
+
+
+def test_a_word_alone_and_a_list_of_one_are_the_same_check() -> None:
+    alone, listed = ([{"name": "cites", "weight": 1, "check": {"contains": word}}] for word in ("§", ["§"]))
+
+    assert rubric(criteria=alone).sha == rubric(criteria=listed).sha
+
+
 @pytest.mark.parametrize("value", [-0.01, 1.01, float("nan"), float("inf"), "0.82", None, True])
 def test_a_threshold_outside_the_unit_interval_is_refused(value: Any) -> None:
     with pytest.raises(ValidationError, match="rubric_min_score"):
