@@ -23,6 +23,7 @@ from tail_pipeline.defs.records import PullRequestRecord, TailProposal
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
+from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.collection import SpanCollector
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.novelty import Outcome
@@ -31,8 +32,9 @@ from tail_pipeline.domain.publication import is_published, target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
 from tail_pipeline.domain.run_checks import undeclared
-from tail_pipeline.domain.scoring import SCORED_COLUMNS, is_signalled
-from tail_pipeline.domain.selection import TRIGGERS, is_failing, is_passing, with_triggers
+from tail_pipeline.domain.scoring import SCORED_COLUMNS
+from tail_pipeline.domain.scoring_summary import how_scored, summarise
+from tail_pipeline.domain.selection import is_failing, is_passing, with_triggers
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
 from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, draft, render
 from tail_pipeline.domain.weeks import Cadence
@@ -121,30 +123,19 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             frame_spool(SPAN_SCHEMA | SCORED_COLUMNS) as spool,
         ):
             rubric = load_rubric(checkout.repository(), path)
-            scorer = checkout.scorer(rubric, path)
-            scored = (with_triggers(scorer.score(batch), rubric) for batch in batches_of(spans))
-            frame = spool.write(_logged(context, scored))
-            totals = frame.select(
-                pl.len().alias("spans"),
-                is_failing().sum().alias("failing"),
-                pl.col("score").is_null().sum().alias("unscored"),
-                is_signalled().sum().alias("signalled"),
-                *(pl.col("triggers").list.contains(name).sum().alias(name) for name in TRIGGERS),
-            ).collect()
-            reasons = frame.group_by("unscored_reason").len().drop_nulls().sort("unscored_reason").collect()
-            counts = totals.row(0, named=True)
-            metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
-                "spans": counts["spans"],
-                "failing": counts["failing"],
-                "failing_share": round(counts["failing"] / max(counts["spans"], 1), 4),
-                "unscored": counts["unscored"],
-                "unscored_reasons": previews.counts_table("reason", dict(reasons.iter_rows())),
-                "triggers": previews.counts_table("trigger", {name: counts[name] for name in TRIGGERS}),
-                "scores": "as recorded in the trace store",
+            budget = CallBudget(agent.max_judge_calls)
+            with checkout.scorer(agent, rubric, path, context.partition_key, budget, context.log.info) as scorer:
+                scored = scorer.scored(lambda: batches_of(spans))
+                frame = spool.write(_logged(context, (with_triggers(batch, rubric) for batch in scored)))
+            summary = summarise(frame, rubric)
+            metadata: dict[str, Any] = previews.window_metadata(cell.window) | previews.scoring(summary)
+            metadata |= {
+                "scores": how_scored(rubric, summary),
+                "judge_calls": budget.made,
                 "rubric": f"{path} {rubric.sha}",
                 "thresholds": f"score < {rubric.rubric_min_score}, faithfulness < {rubric.ragas_faithfulness}",
             }
-            results = [checks.unscored_share(agent, rubric, counts)]
+            results = [checks.unscored_share(agent, rubric, summary), checks.judge_budget(agent, summary)]
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
 
     @chain_asset(

@@ -21,16 +21,19 @@ from tail_pipeline.domain.run_checks import (
     CheckOutcome,
     check_bad_spans,
     check_cap,
+    check_judge_budget,
     check_segments,
     check_tail_files,
     check_unclustered,
     check_unscored,
 )
+from tail_pipeline.domain.scoring_summary import ScoringSummary
 from tail_pipeline.domain.weighted_clusters import WeekClusters
 
 BAD_SPANS = "bad_spans"
 UNDECLARED_SEGMENTS = "undeclared_segments"
 UNSCORED_SHARE = "unscored_share"
+JUDGE_BUDGET = "judge_budget"
 UNCLUSTERED_SHARE = "unclustered_share"
 CAP_HIT = "cap_hit"
 FILE_MATCHES_RUBRIC = "file_matches_rubric"
@@ -40,7 +43,10 @@ _CHECKED_WITH = {
         BAD_SPANS: "Every row of the trace store could be used.",
         UNDECLARED_SEGMENTS: "Every segment seen in the traces is declared in agents.yaml.",
     },
-    "scored_spans": {UNSCORED_SHARE: "Enough spans have a score, or at least something by which they could fail."},
+    "scored_spans": {
+        UNSCORED_SHARE: "Enough spans have a score, or at least something by which they could fail.",
+        JUDGE_BUDGET: "max_judge_calls was enough to judge every distinct answer.",
+    },
     "weighted_clusters": {
         UNCLUSTERED_SHARE: "Most failing spans belong to a cluster.",
         CAP_HIT: "No cluster was cut off by max_clusters.",
@@ -74,16 +80,22 @@ def undeclared_segments(segments: Segments, seen: Mapping[str | None, int]) -> d
     return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.values.values(), seen))
 
 
-def unscored_share(agent: Agent, rubric: Rubric, counts: Mapping[str, int]) -> dg.AssetCheckResult:
-    """``counts`` holds the numbers of ``spans``, of those ``unscored``, and of those ``signalled``."""
+def unscored_share(agent: Agent, rubric: Rubric, summary: ScoringSummary) -> dg.AssetCheckResult:
     outcome = check_unscored(
-        spans=counts["spans"],
-        unscored=counts["unscored"],
-        signalled=counts["signalled"],
+        spans=summary.spans,
+        unscored=summary.unscored - summary.over_budget,
+        signalled=summary.signalled,
         judge_model=rubric.judge_model,
         max_share=agent.max_unscored_share,
     )
     return _result(UNSCORED_SHARE, outcome)
+
+
+def judge_budget(agent: Agent, summary: ScoringSummary) -> dg.AssetCheckResult:
+    outcome = check_judge_budget(
+        spans=summary.spans, over_budget=summary.over_budget, max_calls=agent.max_judge_calls, audit=summary.audit
+    )
+    return _result(JUDGE_BUDGET, outcome)
 
 
 def unclustered_share(failing: int, unclustered: int) -> dg.AssetCheckResult:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.scoring_summary import ScoringSummary
 from tail_pipeline.domain.weeks import Window
 from tail_pipeline.domain.weighted_clusters import Cluster
 
@@ -47,6 +48,27 @@ def counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
         return dg.MetadataValue.md("none")
     rows = [f"| {inline(value)} | {count} |" for value, count in counts.items()]
     return dg.MetadataValue.md("\n".join([f"| {name} | spans |", "|---|---|", *rows]))
+
+
+def scoring(summary: ScoringSummary) -> dict[str, Any]:
+    """What scoring came to, count by count."""
+    found: dict[str, Any] = {
+        "spans": summary.spans,
+        "failing": summary.failing,
+        "failing_share": round(summary.failing / max(summary.spans, 1), 4),
+        "unscored": summary.unscored,
+        "unscored_reasons": counts_table("reason", summary.unscored_reasons),
+        "triggers": counts_table("trigger", summary.triggers),
+    }
+    if summary.contents:
+        found |= {
+            "distinct_answers": summary.contents,
+            "without_faithfulness": counts_table("reason", summary.faithfulness_reasons),
+            "flags": counts_table("flag", summary.flags),
+        }
+    if summary.audit:
+        found["audit"] = summary.audit.sentence
+    return found
 
 
 def clusters_table(clusters: Sequence[Cluster]) -> dg.MetadataValue:

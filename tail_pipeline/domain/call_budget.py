@@ -13,11 +13,17 @@ class CallBudget:
     def __init__(self, max_calls: int) -> None:
         self.max_calls = max_calls
         self._spent = 0
+        self._charged = 0
         self._lock = threading.Lock()
 
     @property
     def spent(self) -> int:
         return self._spent
+
+    @property
+    def made(self) -> int:
+        """Calls really made, without those charged."""
+        return self._spent - self._charged
 
     @property
     def left(self) -> int:
@@ -34,3 +40,4 @@ class CallBudget:
         """Book calls that an interrupted or earlier execution of this very run made."""
         with self._lock:
             self._spent += calls
+            self._charged += calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from tail_pipeline.domain.audit import Audit
 from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.errors import Finding
 from tail_pipeline.domain.markdown import inline
@@ -99,6 +100,23 @@ def check_unscored(
         )
         return CheckOutcome(passed=False, message=message, loses_data=True, counts=counts)
     return CheckOutcome(passed=True, message=f"{found}, which is normal without a judge", counts=counts)
+
+
+def check_judge_budget(*, spans: int, over_budget: int, max_calls: int, audit: Audit | None) -> CheckOutcome:
+    """Fails when spans were left unjudged for want of calls, and says what may have been missed."""
+    counts = {"spans": spans, "over_budget": over_budget, "max_judge_calls": max_calls}
+    if not over_budget:
+        return CheckOutcome(
+            passed=True, message=f"no span was left out for want of calls; {max_calls} are allowed", counts=counts
+        )
+    bound = f" {audit.sentence}" if audit else ""
+    return CheckOutcome(
+        passed=False,
+        message=f"{over_budget} of {spans} spans were not judged: max_judge_calls ({max_calls}) is spent.{bound} Costly "
+        "spans, complaints and what failed before went first; raise max_judge_calls to judge them all",
+        loses_data=True,
+        counts=counts,
+    )
 
 
 def check_unclustered(*, failing: int, unclustered: int) -> CheckOutcome:

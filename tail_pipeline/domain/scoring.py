@@ -12,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.ports import Batches
 from tail_pipeline.domain.rubric import Rubric
@@ -51,10 +50,6 @@ class ScoredBy(StrEnum):
 
 class RecordedScores:
     """Takes the scores the trace store holds as they are; the scorer of a rubric without a ``judge_model``."""
-
-    def __init__(self, rubric: Rubric, *, rubric_path: str) -> None:
-        if rubric.judge_model is not None:
-            raise PermanentError(f"{rubric_path}: judge_model is {rubric.judge_model}, so recorded scores do not count")
 
     def scored(self, batches: Batches) -> Iterator[pl.DataFrame]:
         """The batches with ``SCORED_COLUMNS`` but for the triggers; never drops a row."""

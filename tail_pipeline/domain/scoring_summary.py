@@ -98,3 +98,14 @@ def _audit(contents: pl.DataFrame) -> Audit | None:
 def _counts(frame: pl.LazyFrame, column: str) -> dict[str, int]:
     counted = frame.group_by(column).len().drop_nulls().sort(column).collect(engine="streaming")
     return dict(counted.iter_rows())
+
+
+def how_scored(rubric: Rubric, summary: ScoringSummary) -> str:
+    """One sentence on where the scores are from."""
+    if rubric.judge_model is None:
+        others = f", {summary.other_rubric} of them made with another rubric" if summary.other_rubric else ""
+        return f"as recorded in the trace store{others}; no judge is configured"
+    return (
+        f"{summary.judged} judged by {rubric.judge_model} ({summary.contents} distinct answers), {summary.recorded} recorded "
+        "in the trace store with this very rubric"
+    )

@@ -55,7 +55,7 @@ def span_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def scored_frame(rows: Iterable[Mapping[str, Any]], rubric: Rubric = RUBRIC) -> pl.DataFrame:
-    return with_triggers(RecordedScores(rubric, rubric_path="eval/rubric.yaml").score(span_frame(rows)), rubric)
+    return with_triggers(RecordedScores().score(span_frame(rows)), rubric)
 
 
 def failing_frame(rows: Iterable[Mapping[str, Any]], rubric: Rubric = RUBRIC) -> pl.DataFrame:

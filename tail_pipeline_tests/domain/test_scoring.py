@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tail_pipeline.domain.errors import PermanentError
-from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring import RecordedScores
-from tail_pipeline_tests.domain.builders import RUBRIC, span, span_frame
+from tail_pipeline_tests.domain.builders import span, span_frame
 
-SCORER = RecordedScores(RUBRIC, rubric_path="eval/rubric.yaml")
+SCORER = RecordedScores()
 
 
 def score(recorded: float | None, faithfulness: float | None = None) -> tuple[float | None, float | None, str | None]:
@@ -47,9 +45,3 @@ def test_every_span_has_either_a_score_or_a_reason(recorded: list[float | None])
     frame = SCORER.score(span_frame([span(number, rubric_score=one) for number, one in enumerate(recorded)]))
     both = frame.select("score", "unscored_reason").rows()
     assert [(found is None) != (reason is None) for found, reason in both] == [True] * len(recorded)
-
-
-def test_a_judge_that_cannot_be_called_is_an_error_and_no_silent_fallback() -> None:
-    rubric = Rubric(rubric_min_score=0.8, ragas_faithfulness=0.8, judge_model="openai/gpt-5")
-    with pytest.raises(PermanentError, match=r"^eval/rubric\.yaml: judge_model is openai/gpt-5"):
-        RecordedScores(rubric, rubric_path="eval/rubric.yaml")

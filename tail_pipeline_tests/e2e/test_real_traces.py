@@ -31,7 +31,7 @@ def test_the_rule_pulls_195_of_the_363_human_judged_responses(shared_data: Share
     rubric = parse_rubric((EXAMPLE_EVAL / "rubric.yaml").read_text(encoding="utf-8"), "rubric.yaml")
     spans = mtrag_human(shared_data(MTRAG_HUMAN))
 
-    scored = with_triggers(RecordedScores(rubric, rubric_path="rubric.yaml").score(spans), rubric)
+    scored = with_triggers(RecordedScores().score(spans), rubric)
 
     assert (scored.height, scored.filter(is_failing()).height) == (363, 195)
 
