@@ -85,9 +85,12 @@ def load_configuration(repo_dir: Path) -> AgentsConfig:
     paths = {agent.rubric_path(segment) for agent in agents for segment in agent.segment_names}
     for path in sorted(paths or {DEFAULT_RUBRIC_PATH}):
         try:
-            parse_rubric(read_text(repo_dir / path, path), path)
+            text = read_text(repo_dir / path, path)
+            rubric = parse_rubric(text, path)
         except InvalidFile as error:
             findings.extend(error.findings)
+        else:
+            findings.extend(_unknown_endpoints(text, path, rubric, config) if config else ())
     if findings or config is None:
         raise InvalidFile(findings)
     return config
@@ -236,6 +239,7 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
             continue
         if isinstance(record, Rubric):
             rubrics[path] = record
+            found.errors.extend(_unknown_endpoints(text, path, record, config))
         elif isinstance(record, TailFile):
             found.undecided.extend(undecided(text, path))
             rubric_path = f"{path.partition('/tail/')[0]}/rubric.yaml"
@@ -317,6 +321,12 @@ def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str,
 
 def _rubrics_first(entry: tuple[str, Callable[[str, str], object], bool]) -> tuple[bool, str]:
     return entry[1] is not parse_rubric, entry[0]
+
+
+def _unknown_endpoints(text: str, path: str, rubric: Rubric, config: AgentsConfig) -> Iterator[Finding]:
+    """The judge is asked behind one of the endpoints of ``agents.yaml``."""
+    if rubric.judge_model and rubric.judge_model.partition("/")[0] not in config.endpoint_names:
+        yield parse(text, path).finding(("judge_model",), config.unknown_endpoint(rubric.judge_model))
 
 
 def _outdated(text: str, path: str, tail: TailFile, rubric: Rubric, rubric_path: str) -> list[Finding]:

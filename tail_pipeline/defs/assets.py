@@ -124,7 +124,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         ):
             rubric = load_rubric(checkout.repository(), path)
             budget = CallBudget(agent.max_judge_calls)
-            with checkout.scorer(agent, rubric, path, context.partition_key, budget, context.log.info) as scorer:
+            paid_by = f"{agent.name} {context.partition_key}"
+            with checkout.scorer(agent, rubric, paid_by, budget, context.log.info) as scorer:
                 scored = scorer.scored(lambda: batches_of(spans))
                 frame = spool.write(_logged(context, (with_triggers(batch, rubric) for batch in scored)))
             summary = summarise(frame, rubric)
@@ -213,13 +214,15 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             needed = {(row["trace_id"], row["span_id"]): row for row in _spans_of_drafts(proposed, scored_spans)}
             alone = _spans_alone(clusters, scored_spans)
             one_run_a_week = agent.cadence is not Cadence.DAILY
+            summary = summarise(scored_spans, rubric)
             file = build_tail_file(
                 day=cell.day,
                 window=cell.window,
                 agent=agent.name,
                 segment=cell.segment,
                 rubric=rubric,
-                counts=count_week(scored_spans, clusters, max_clusters=agent.max_clusters),
+                counts=count_week(summary, clusters, max_clusters=agent.max_clusters),
+                audit=summary.audit,
                 clusters=clusters,
                 drafts={one.representative: draft(one, needed) for one in proposed},
                 complaints=complaints_of(alone, None if one_run_a_week else cell.day.key),

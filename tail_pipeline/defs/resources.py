@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from tail_pipeline.adapters.answer_store import SqliteAnswerStore
 from tail_pipeline.adapters.eval_files import load_agents
+from tail_pipeline.adapters.judged_scores import JudgedScores
 from tail_pipeline.adapters.local_git import LocalGitRepository
-from tail_pipeline.adapters.model_api import EndpointEncoder
+from tail_pipeline.adapters.model_api.chat import ChatModel
+from tail_pipeline.adapters.model_api.embeddings import EndpointEncoder
+from tail_pipeline.adapters.python_callable import load_python_checks
 from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.adapters.trace_stores import open_trace_store
 from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.collection import AsRecorded
 from tail_pipeline.domain.embedding import Encoder, LexicalEncoder
-from tail_pipeline.domain.ports import Redactor, Repository, Scorer, TraceStore
+from tail_pipeline.domain.judging import RubricJudge
+from tail_pipeline.domain.ports import AnswerStore, Model, Redactor, Repository, Scorer, TraceStore
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring import RecordedScores
 
@@ -41,8 +48,47 @@ class Checkout(dg.ConfigurableResource[Any]):
     def redactor(self) -> Redactor:
         return AsRecorded()
 
-    def scorer(self, rubric: Rubric, rubric_path: str) -> Scorer:
-        return RecordedScores(rubric, rubric_path=rubric_path)
+    @contextmanager
+    def model(self, name: str, budget: CallBudget | None = None) -> Iterator[Model]:
+        """The model behind ``endpoint/model``; every call to it takes one from the budget."""
+        endpoint = load_agents(Path(self.repo_dir)).endpoint(name)
+        with ChatModel(name, endpoint, budget=budget) as model:
+            yield model
+
+    @contextmanager
+    def answers(self) -> Iterator[AnswerStore]:
+        """What models answered before, shared by all runs of the checkout."""
+        with SqliteAnswerStore(state_dir(Path(self.repo_dir)) / "answers.sqlite") as answers:
+            yield answers
+
+    @contextmanager
+    def rubric_judge(self, rubric: Rubric, *, paid_by: str, budget: CallBudget | None = None) -> Iterator[RubricJudge]:
+        """The judge of a rubric that names one; ``paid_by`` is the run its answers are booked on."""
+        assert rubric.judge_model is not None, "asked of rubrics with a judge only"
+        with self.model(rubric.judge_model, budget) as model, self.answers() as answers:
+            checks = load_python_checks(rubric, Path(self.repo_dir))
+            yield RubricJudge(rubric, model=model, answers=answers, python_checks=checks, paid_by=paid_by)
+
+    @contextmanager
+    def scorer(
+        self, agent: Agent, rubric: Rubric, paid_by: str, budget: CallBudget, progress: Callable[[str], None]
+    ) -> Iterator[Scorer]:
+        """Scores spans by the judge, or takes the recorded scores where the rubric names none."""
+        if rubric.judge_model is None:
+            yield RecordedScores()
+            return
+        endpoint = load_agents(Path(self.repo_dir)).endpoint(rubric.judge_model)
+        with self.rubric_judge(rubric, paid_by=paid_by, budget=budget) as judge:
+            yield JudgedScores(
+                rubric,
+                judge,
+                budget=budget,
+                concurrency=endpoint.concurrency,
+                max_unscored_share=agent.max_unscored_share,
+                seed=paid_by,
+                encoder=LexicalEncoder(),
+                progress=progress,
+            )
 
     def encoder(self, agent: Agent) -> Encoder:
         if agent.embedding is None:

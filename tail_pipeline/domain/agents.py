@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.clustering import Clustering
+from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.pull_request import branch_of
 from tail_pipeline.domain.rubric import MODEL_PATTERN
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
@@ -299,10 +300,23 @@ class AgentsConfig(_Strict):
     models: dict[str, Endpoint] = Field(default_factory=dict)
     agents: Annotated[list[Agent], Field(min_length=1)]
 
+    @property
+    def endpoint_names(self) -> list[str]:
+        """The endpoints a model may name, sorted."""
+        return sorted({KNOWN_ENDPOINT, *self.models})
+
     def endpoint(self, model: str) -> Endpoint:
-        """The endpoint that ``endpoint/model`` names."""
+        """The endpoint that ``endpoint/model`` names; raises PermanentError when it is not declared."""
         name = model.partition("/")[0]
+        if name not in self.endpoint_names:
+            raise PermanentError(self.unknown_endpoint(model))
         return self.models.get(name) or Endpoint(api_key_env="OPENAI_API_KEY")
+
+    def unknown_endpoint(self, model: str) -> str:
+        name = model.partition("/")[0]
+        return (
+            f"unknown endpoint '{name}'; under models: in eval/agents.yaml there are {', '.join(self.endpoint_names)}"
+        )
 
     def agent(self, name: str) -> Agent | None:
         return next((agent for agent in self.agents if agent.name == name), None)
@@ -340,8 +354,5 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
                 (*here, "unit"),
                 "unit: node needs segments: {by: node_class, values: [...]}: the node classes to mine",
             )
-        if agent.embedding:
-            endpoint = agent.embedding.model.partition("/")[0]
-            if endpoint != KNOWN_ENDPOINT and endpoint not in config.models:
-                known = ", ".join(sorted({KNOWN_ENDPOINT, *config.models}))
-                yield (*here, "embedding", "model"), f"unknown endpoint '{endpoint}'; under models: there are {known}"
+        if agent.embedding and agent.embedding.model.partition("/")[0] not in config.endpoint_names:
+            yield (*here, "embedding", "model"), config.unknown_endpoint(agent.embedding.model)

@@ -106,9 +106,6 @@ def _why_no_case(file: TailFile) -> str:
 
 def _summary(file: TailFile) -> str:
     counts, rubric = file.counts, file.rubric
-    judge = (
-        f"judged by `{rubric.judge_model}`" if rubric.judge_model else "scores as recorded in the trace store, no judge"
-    )
     window = f"{file.window.start:%Y-%m-%d %H:%M} to {file.window.end:%Y-%m-%d %H:%M} UTC"
     unscored = f"**{counts.unscored} unscored**" if counts.unscored else "0 unscored"
     return (
@@ -116,8 +113,24 @@ def _summary(file: TailFile) -> str:
         f"| {window} | {counts.spans} ({unscored}) | {counts.failing} | {counts.clusters} | {counts.new_clusters} "
         f"| {counts.over_cap} | {counts.unclustered} |\n\n"
         f"Failing means score < {rubric.rubric_min_score}, faithfulness < {rubric.ragas_faithfulness} or negative feedback; "
-        f"{judge}; rubric `{rubric.sha}`."
+        f"{_scores_from(file)}; rubric `{rubric.sha}`.{_left_unjudged(file)}"
     )
+
+
+def _scores_from(file: TailFile) -> str:
+    if file.rubric.judge_model is None:
+        return "scores as recorded in the trace store, no judge"
+    recorded = f", {file.counts.recorded} recorded with this very rubric" if file.counts.recorded else ""
+    return f"{file.counts.judged} spans judged by `{file.rubric.judge_model}`{recorded}"
+
+
+def _left_unjudged(file: TailFile) -> str:
+    """What the budget of calls left out, and what is known of it."""
+    if not file.counts.over_budget:
+        return ""
+    audits = [run.audit for run in file.runs or [] if run.audit] if file.audit is None else [file.audit]
+    bound = f" {audits[-1].sentence}" if audits else ""
+    return f"\n\n**{file.counts.over_budget} spans were not judged: `max_judge_calls` was spent.**{bound}"
 
 
 def _cases_table(cases: Sequence[TailCase], path: str, room: int) -> str:

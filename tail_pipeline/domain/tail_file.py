@@ -5,21 +5,23 @@ The records, how a week's clusters become cases with stable ids, and how the fil
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
-import polars as pl
 from pydantic import AwareDatetime
 
+from tail_pipeline.domain.audit import Audit
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
 from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import CostWeight, Rubric
-from tail_pipeline.domain.selection import is_failing
+from tail_pipeline.domain.scoring_summary import ScoringSummary
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay, Window
 from tail_pipeline.domain.weighted_clusters import Cluster
 from tail_pipeline.domain.yaml_text import Flow, list_items, to_yaml
@@ -52,12 +54,37 @@ class CaseRubric(Record):
     judge_model: str | None
 
 
+class CaseAudit(Record):
+    """What is known of the contents that ``max_judge_calls`` left unjudged: a uniform sample of them, and the bound it gives."""
+
+    population: int
+    sampled: int
+    failing: int
+    found: int
+    lower_bound: Share
+
+    @classmethod
+    def of(cls, audit: Audit) -> CaseAudit:
+        """The bound is rounded down: what is stated must hold."""
+        return cls(**asdict(audit) | {"lower_bound": math.floor(audit.lower_bound * 1e4) / 1e4})
+
+    @property
+    def sentence(self) -> str:
+        return Audit(**self.model_dump()).sentence
+
+
 class Counts(Record):
-    """Spans by state, and clusters before the cap; ``unclustered`` counts spans that stood alone."""
+    """Spans by state, and clusters before the cap; ``unclustered`` counts spans that stood alone.
+
+    ``recorded`` and ``judged`` say where the scores are from, ``over_budget`` counts the unscored left out for want of calls.
+    """
 
     spans: int
     scored: int
+    recorded: int = 0
+    judged: int = 0
     unscored: int
+    over_budget: int = 0
     failing: int
     clusters: int
     new_clusters: int
@@ -78,6 +105,7 @@ class Run(Record):
     day: str
     window: CaseWindow
     counts: Counts
+    audit: CaseAudit | None = None
 
 
 class CaseCluster(Record):
@@ -143,6 +171,7 @@ class TailFile(Record):
     window: CaseWindow
     rubric: CaseRubric
     counts: Counts
+    audit: CaseAudit | None = None
     runs: list[Run] | None = None
     cases: list[TailCase]
     not_proposed: list[NotProposed]
@@ -199,6 +228,7 @@ def build_tail_file(
     segment: str | None,
     rubric: Rubric,
     counts: Counts,
+    audit: Audit | None,
     clusters: Sequence[Cluster],
     drafts: Mapping[SpanKey, DraftedCase],
     complaints: Sequence[Complaint],
@@ -232,6 +262,7 @@ def build_tail_file(
         if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
     ]
     this_window = CaseWindow(start=window.start, end=window.end)
+    this_audit = audit and CaseAudit.of(audit)
     header: dict[str, Any] = {
         "iso_week": str(day.iso_week),
         "agent": agent,
@@ -245,13 +276,19 @@ def build_tail_file(
     }
     if one_run_a_week:
         return TailFile(
-            **header, window=this_window, counts=counts, cases=cases, not_proposed=left_out, complaints=list(complaints)
+            **header,
+            window=this_window,
+            counts=counts,
+            audit=this_audit,
+            cases=cases,
+            not_proposed=left_out,
+            complaints=list(complaints),
         )
     before = earlier_versions[-1] if earlier_versions else None
     runs = sorted(
         [
             *_other_days(before.runs or [] if before else [], day.key),
-            Run(day=day.key, window=this_window, counts=counts),
+            Run(day=day.key, window=this_window, counts=counts, audit=this_audit),
         ],
         key=lambda one: one.day,
     )
@@ -270,17 +307,17 @@ def build_tail_file(
     )
 
 
-def count_week(scored: pl.LazyFrame, clusters: Sequence[Cluster], *, max_clusters: int) -> Counts:
-    """The counts of one run, from the scored span schema and the clusters found in it."""
-    spans, unscored, failing = (
-        scored.select(pl.len(), pl.col("score").is_null().sum(), is_failing().sum()).collect(engine="streaming").row(0)
-    )
+def count_week(summary: ScoringSummary, clusters: Sequence[Cluster], *, max_clusters: int) -> Counts:
+    """The counts of one run, from what scoring came to and the clusters found in it."""
     outcomes = Counter(cluster.outcome for cluster in clusters)
     return Counts(
-        spans=spans,
-        scored=spans - unscored,
-        unscored=unscored,
-        failing=failing,
+        spans=summary.spans,
+        scored=summary.spans - summary.unscored,
+        recorded=summary.recorded,
+        judged=summary.judged,
+        unscored=summary.unscored,
+        over_budget=summary.over_budget,
+        failing=summary.failing,
         clusters=len(clusters) - outcomes[Outcome.UNCLUSTERED],
         new_clusters=sum(cluster.novelty is Novelty.NEW for cluster in clusters),
         cases=outcomes[Outcome.PROPOSED],
@@ -315,8 +352,10 @@ def render(file: TailFile, *, schema_path: str) -> str:
         "rubric": Flow(file.rubric.model_dump()),
         "counts": Flow(file.counts.model_dump()),
     }
+    if file.audit is not None:
+        header["audit"] = Flow(file.audit.model_dump())
     if file.runs is not None:
-        header["runs"] = [Flow(run.model_dump()) for run in file.runs]
+        header["runs"] = [Flow(run.model_dump(exclude=None if run.audit else {"audit"})) for run in file.runs]
     sections = {
         "cases": [_case_layout(case) for case in file.cases],
         "not_proposed": [Flow(_without_empty_run(row)) for row in file.not_proposed],

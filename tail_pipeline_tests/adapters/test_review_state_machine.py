@@ -81,6 +81,7 @@ class Reviewing(RuleBasedStateMachine):
             segment=None,
             rubric=RUBRIC,
             counts=counts(clusters=len(clusters), cases=len(clusters)),
+            audit=None,
             clusters=clusters,
             drafts={one.representative: _NOTHING_DRAFTED for one in clusters},
             complaints=[],

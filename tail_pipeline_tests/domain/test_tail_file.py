@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.novelty import Novelty, Outcome
+from tail_pipeline.domain.scoring_summary import summarise
 from tail_pipeline.domain.tail_file import (
     CASE_ID,
     MAX_CONTEXTS,
@@ -62,6 +63,7 @@ def build(
             "segment": segment,
             "rubric": RUBRIC,
             "counts": counts(),
+            "audit": None,
             "clusters": clusters,
             "drafts": {one.representative: UNDRAFTED for one in clusters},
             "complaints": [],
@@ -345,9 +347,10 @@ def test_the_week_is_counted_by_what_became_of_it() -> None:
         cluster(4, novelty=Novelty.REVIVED),
         cluster(5, outcome=Outcome.UNCLUSTERED, novelty=None, members=(("t", "s"),)),
     ]
-    assert count_week(frame.lazy(), clusters, max_clusters=20) == Counts(
+    assert count_week(summarise(frame.lazy(), RUBRIC), clusters, max_clusters=20) == Counts(
         spans=5,
         scored=3,
+        recorded=3,
         unscored=2,
         failing=3,
         clusters=4,
@@ -360,7 +363,7 @@ def test_the_week_is_counted_by_what_became_of_it() -> None:
 
 
 def test_an_empty_week_counts_zero() -> None:
-    found = count_week(scored_frame([]).lazy(), [], max_clusters=20)
+    found = count_week(summarise(scored_frame([]).lazy(), RUBRIC), [], max_clusters=20)
     assert set(found.model_dump().items()) == {
         (name, 20 if name == "max_clusters" else 0) for name in Counts.model_fields
     }
