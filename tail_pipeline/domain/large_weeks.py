@@ -48,7 +48,7 @@ def group_many(vectors: Vectors, cut: float, progress: Callable[[str], None]) ->
     Raises PermanentError where more than ``MAX_COMPARED`` texts have nothing in common with one another.
     """
     progress(f"reducing {len(vectors)} texts to {_DIMENSIONS} dimensions")
-    point_of, points = _near_duplicates(_unit_rows(reduced(vectors)))
+    point_of, points = _near_duplicates(directions(vectors))
     core_of_point = np.arange(len(points))
     if len(points) >= MIN_TEXTS:
         progress(f"laying out {len(points)} groups of near-duplicates with UMAP")
@@ -94,6 +94,11 @@ def reduced(vectors: Vectors) -> Floats:
     return np.asarray(vectors.onto(basis), dtype=np.float32)
 
 
+def directions(vectors: Vectors) -> Floats:
+    """``reduced`` rows of length one, or zero where there is nothing but background."""
+    return _unit_rows(reduced(vectors))
+
+
 def _near_duplicates(points: Floats) -> tuple[Numbers, Floats]:
     """The group of each row, and the direction of each group; at most ``MAX_COMPARED`` groups.
 
@@ -102,7 +107,7 @@ def _near_duplicates(points: Floats) -> tuple[Numbers, Floats]:
     member_of = np.arange(len(points))
     sums = points
     for threshold in np.arange(_NEAR_DUPLICATE, _LEAST_DUPLICATE, -_DUPLICATE_STEP):
-        leader_of = _leaders(_unit_rows(sums), float(threshold))
+        leader_of = leaders(_unit_rows(sums), float(threshold))
         member_of, sums = leader_of[member_of], _sums(sums, leader_of)
         if len(sums) <= MAX_COMPARED:
             return member_of, _unit_rows(sums)
@@ -112,22 +117,22 @@ def _near_duplicates(points: Floats) -> tuple[Numbers, Floats]:
     )
 
 
-def _leaders(directions: Floats, threshold: float) -> Numbers:
+def leaders(points: Floats, threshold: float) -> Numbers:
     """Each row in order joins the nearest earlier leader it is as similar to as ``threshold``, or leads a group itself."""
-    leader_of = np.empty(len(directions), dtype=np.intp)
-    leaders = np.empty_like(directions)
+    leader_of = np.empty(len(points), dtype=np.intp)
+    found = np.empty_like(points)
     count = 0
-    for start in range(0, len(directions), _BLOCK_ROWS):
-        block = directions[start : start + _BLOCK_ROWS]
+    for start in range(0, len(points), _BLOCK_ROWS):
+        block = points[start : start + _BLOCK_ROWS]
         nearest, similarity = np.zeros(len(block), dtype=np.intp), np.full(len(block), -1, dtype=np.float32)
         if count:
-            with_leaders = block @ leaders[:count].T
+            with_leaders = block @ found[:count].T
             nearest = with_leaders.argmax(axis=1)
             similarity = with_leaders[np.arange(len(block)), nearest]
         inside = block @ block.T
         for row in range(len(block)):
             if similarity[row] < threshold:
-                leaders[count] = block[row]
+                found[count] = block[row]
                 closer = inside[row] > similarity
                 # Only rows still to come can follow; this one leads.
                 closer[: row + 1] = False
