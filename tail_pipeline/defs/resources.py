@@ -10,7 +10,7 @@ import dagster as dg
 
 from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.adapters.local_git import LocalGitRepository
-from tail_pipeline.adapters.model_api import EndpointEncoder
+from tail_pipeline.adapters.model_api.embeddings import EndpointEncoder
 from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.adapters.trace_stores import open_trace_store
 from tail_pipeline.domain.agents import Agent
