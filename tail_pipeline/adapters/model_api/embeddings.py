@@ -1,30 +1,28 @@
-"""OpenAI-compatible endpoints: the only module that imports ``openai``."""
+"""Texts as vectors of a model behind an endpoint, each paid for once."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
+from filelock import FileLock
 
+from tail_pipeline.adapters.model_api.client import ServedModel, failure_of, open_client
 from tail_pipeline.domain.agents import Endpoint
-from tail_pipeline.domain.errors import PermanentError, TransientError
+from tail_pipeline.domain.errors import PermanentError
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 _BATCH_TEXTS = 128
 _CONCURRENCY = 4
-_TIMEOUT_S = 60
 _RETRIES = 3
-_PASSING_STATUS = (408, 409, 425)
 
 
 class EndpointEncoder:
@@ -42,8 +40,7 @@ class EndpointEncoder:
     def __init__(self, model: str, endpoint: Endpoint, cache_path: Path) -> None:
         """``model`` is ``endpoint/model``; the key is read from the environment when the first text is sent."""
         self.name = model
-        self._model = model.partition("/")[2]
-        self._endpoint = endpoint
+        self._served = ServedModel("embedding model", model, endpoint)
         self._cache = EmbeddingCache(cache_path, model)
 
     def encode(self, texts: Sequence[str], *, reference: Sequence[str]) -> Any:
@@ -56,7 +53,7 @@ class EndpointEncoder:
         lengths = sorted({len(vector) for vector in known.values()})
         if len(lengths) > 1:
             raise PermanentError(
-                f"{self._where()} answered vectors of {' and '.join(map(str, lengths))} numbers: the model behind the name "
+                f"{self._served} answered vectors of {' and '.join(map(str, lengths))} numbers: the model behind the name "
                 f"changed; delete {self._cache.path.name} to embed everything again"
             )
         return np.stack([known[text] for text in texts])
@@ -64,7 +61,10 @@ class EndpointEncoder:
     def _fetch(self, texts: list[str]) -> dict[str, np.ndarray]:
         batches = [texts[start : start + _BATCH_TEXTS] for start in range(0, len(texts), _BATCH_TEXTS)]
         fetched: dict[str, np.ndarray] = {}
-        with closing(self._client()) as client, ThreadPoolExecutor(_CONCURRENCY) as pool:
+        with (
+            closing(open_client(self._served, retries=_RETRIES, connections=_CONCURRENCY)) as client,
+            ThreadPoolExecutor(_CONCURRENCY) as pool,
+        ):
             for found in pool.map(lambda batch: self._embed(client, batch), batches):
                 fetched |= found
         return fetched
@@ -76,50 +76,24 @@ class EndpointEncoder:
         try:
             # Endpoints refuse an empty input; its vector must still be the same for every empty text.
             reply = client.embeddings.create(
-                model=self._model, input=[text or "(empty)" for text in batch], encoding_format="float"
+                model=self._served.model, input=[text or "(empty)" for text in batch], encoding_format="float"
             )
             rows = sorted(reply.data, key=lambda row: row.index)
             vectors = [np.asarray(row.embedding, dtype=np.float32) for row in rows]
             order = [row.index for row in rows]
-        except (openai.APIConnectionError, openai.RateLimitError, openai.InternalServerError) as error:
-            raise TransientError(f"{self._where()} does not answer: {type(error).__name__}") from None
-        except openai.APIStatusError as error:
-            kind = TransientError if error.status_code in _PASSING_STATUS else PermanentError
-            raise kind(
-                f"{self._where()} refused the request with status {error.status_code}; "
-                f"check the model's name, base_url and {self._endpoint.api_key_env}"
-            ) from None
         except openai.OpenAIError as error:
-            raise PermanentError(f"{self._where()}: {type(error).__name__}") from None
+            raise failure_of(error, self._served) from None
         except (AttributeError, TypeError, ValueError) as error:
-            raise PermanentError(f"{self._where()} answered something that is no list of embeddings") from error
+            raise PermanentError(f"{self._served} answered something that is no list of embeddings") from error
         if order != list(range(len(batch))) or len({vector.shape for vector in vectors}) != 1 or not vectors[0].size:
             raise PermanentError(
-                f"{self._where()} answered {len(vectors)} vectors for {len(batch)} texts, or unequal ones"
+                f"{self._served} answered {len(vectors)} vectors for {len(batch)} texts, or unequal ones"
             )
         if not all(np.isfinite(vector).all() for vector in vectors):
-            raise PermanentError(f"{self._where()} answered vectors that are not finite")
+            raise PermanentError(f"{self._served} answered vectors that are not finite")
         found = dict(zip(batch, vectors, strict=True))
         self._cache.put(found)
         return found
-
-    def _client(self) -> OpenAI:
-        from openai import OpenAI
-
-        key = os.environ.get(self._endpoint.api_key_env)
-        if not key:
-            raise PermanentError(f"{self._where()}: the environment variable {self._endpoint.api_key_env} is not set")
-        if not (key.isascii() and key.isprintable()) or " " in key:
-            raise PermanentError(
-                f"{self._where()}: the key in {self._endpoint.api_key_env} holds blanks, line ends or foreign characters; "
-                "copy it again"
-            )
-        return OpenAI(api_key=key, base_url=self._endpoint.base_url, timeout=_TIMEOUT_S, max_retries=_RETRIES)
-
-    def _where(self) -> str:
-        """The model and its host, without user names, passwords or query strings of the address."""
-        host = urlsplit(self._endpoint.base_url or "").hostname
-        return f"embedding model {self.name}{f' at {host}' if host else ''}"
 
 
 class EmbeddingCache:
@@ -150,11 +124,14 @@ class EmbeddingCache:
             connection.executemany("INSERT OR REPLACE INTO embedding VALUES (?, ?, ?)", rows)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=60)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS embedding (model TEXT, hash BLOB, vector BLOB, PRIMARY KEY (model, hash)) WITHOUT ROWID"
-        )
+        # SQLite waits for locks, but not while the file becomes one that readers and writers share.
+        with FileLock(f"{self.path}.lock"):
+            connection = sqlite3.connect(self.path, timeout=60)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS embedding "
+                "(model TEXT, hash BLOB, vector BLOB, PRIMARY KEY (model, hash)) WITHOUT ROWID"
+            )
         return connection
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tail_pipeline.adapters.model_api import EmbeddingCache, EndpointEncoder
+from tail_pipeline.adapters.model_api.embeddings import EmbeddingCache, EndpointEncoder
 from tail_pipeline.domain.agents import Endpoint
 from tail_pipeline.domain.errors import PermanentError, TailPipelineError, TransientError
 from tail_pipeline_tests.model_server import (
