@@ -10,7 +10,7 @@ import json
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,6 @@ from tail_pipeline.domain.hostile_text import flag_columns
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.judging import NOT_JUDGED, NOTHING_APPLIES, RubricJudge
 from tail_pipeline.domain.judging_order import JudgingOrder
-from tail_pipeline.domain.ports import Batches
 from tail_pipeline.domain.questions import BudgetSpentError
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring import (
@@ -38,7 +37,7 @@ from tail_pipeline.domain.scoring import (
     in_unit_interval,
     judged_columns,
 )
-from tail_pipeline.domain.spans import is_negative_feedback
+from tail_pipeline.domain.spans import Batches, is_negative_feedback
 
 NO_ANSWER = "the judge did not answer"
 _WAITING_PER_WORKER = 4
@@ -70,6 +69,7 @@ class _Found:
 class _Candidate:
     """What the order of the budget knows of one distinct content, from all spans that share it."""
 
+    digest: str
     text: str
     calls: int
     costly: bool = False
@@ -188,11 +188,11 @@ class JudgedScores:
             )
             done = 0
             while chosen := order.next_round():
-                numbers: dict[str, int] = {}
+                number_of = {kept.candidates[number].digest: number for number in chosen}
                 failing: dict[int, bool | None] = {}
-                for content, judgement in self._judgements(kept.read(chosen, numbers), found):
+                for content, judgement in self._judgements(kept.read(number_of), found):
                     passes = judgement.passes(self._rubric)
-                    failing[numbers[content.digest]] = None if passes is None else not passes
+                    failing[number_of[content.digest]] = None if passes is None else not passes
                 order.report(failing)
                 done += len(chosen)
                 self._progress(
@@ -200,7 +200,7 @@ class JudgedScores:
                     f"{self._budget.spent} of {self._budget.max_calls} calls"
                 )
             if order.audit:
-                found.audited |= {content.digest for content in kept.read(order.audit.sampled, {})}
+                found.audited |= {kept.candidates[number].digest for number in order.audit.sampled}
 
     def _candidates(self, batches: Batches, free: set[str]) -> Iterator[tuple[_Candidate, Content]]:
         """Every distinct content that somebody has to pay for; what its later spans say is added to it later."""
@@ -213,7 +213,8 @@ class JudgedScores:
                     continue
                 new = content.digest not in seen
                 candidate = seen.setdefault(
-                    content.digest, _Candidate(canonical(content.input), self._judge.calls_for(content))
+                    content.digest,
+                    _Candidate(content.digest, canonical(content.input), self._judge.calls_for(content)),
                 )
                 candidate.add(
                     costly=self._rubric.cost_weight(labels or ()) > 1, complained=complained, recorded=recorded
@@ -287,29 +288,25 @@ class JudgedScores:
 
 
 class _Kept:
-    """Contents on local disk, by the position of their candidate."""
+    """Candidates in the order of their digests, which does not depend on that of the spans; their contents are on disk."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, pairs: Iterable[tuple[_Candidate, Content]]) -> None:
         self._connection = connection
         self.candidates: list[_Candidate] = []
+        connection.execute("CREATE TABLE content (digest TEXT PRIMARY KEY, fields TEXT) WITHOUT ROWID")
+        connection.executemany("INSERT INTO content VALUES (?, ?)", self._rows(pairs))
+        self.candidates.sort(key=lambda one: one.digest)
 
-    def keep(self, pairs: Iterable[tuple[_Candidate, Content]]) -> None:
-        def rows() -> Iterator[tuple[int, str]]:
-            for candidate, content in pairs:
-                yield len(self.candidates), json.dumps([content.input, content.output, content.contexts])
-                self.candidates.append(candidate)
+    def _rows(self, pairs: Iterable[tuple[_Candidate, Content]]) -> Iterator[tuple[str, str]]:
+        for candidate, content in pairs:
+            self.candidates.append(candidate)
+            yield content.digest, json.dumps([content.input, content.output, content.contexts])
 
-        self._connection.execute("CREATE TABLE content (position INTEGER PRIMARY KEY, fields TEXT)")
-        self._connection.executemany("INSERT INTO content VALUES (?, ?)", rows())
-
-    def read(self, positions: Sequence[int], position_of: dict[str, int]) -> Iterator[Content]:
-        """The contents at these positions; notes in ``position_of`` which digest is where."""
-        for position in positions:
-            row = self._connection.execute("SELECT fields FROM content WHERE position = ?", [position]).fetchone()
+    def read(self, digests: Iterable[str]) -> Iterator[Content]:
+        for digest in digests:
+            row = self._connection.execute("SELECT fields FROM content WHERE digest = ?", [digest]).fetchone()
             text, output, contexts = json.loads(row[0])
-            content = Content(text, output, tuple(contexts))
-            position_of[content.digest] = position
-            yield content
+            yield Content(text, output, tuple(contexts))
 
 
 @contextmanager
@@ -318,9 +315,7 @@ def _kept_on_disk(pairs: Iterable[tuple[_Candidate, Content]]) -> Iterator[_Kept
         tempfile.TemporaryDirectory(prefix="tail-pipeline-") as directory,
         closing(sqlite3.connect(Path(directory) / "contents.sqlite", check_same_thread=False)) as connection,
     ):
-        kept = _Kept(connection)
-        kept.keep(pairs)
-        yield kept
+        yield _Kept(connection, pairs)
 
 
 def _concurrently(

@@ -29,11 +29,15 @@ class CallBudget:
     def left(self) -> int:
         return max(0, self.max_calls - self._spent)
 
+    def require(self) -> None:
+        """Raise BudgetSpentError when no call is left; takes none."""
+        if self._spent >= self.max_calls:
+            raise BudgetSpentError(f"all {self.max_calls} calls of this run are made")
+
     def take(self) -> None:
         """One call is about to be made; raises BudgetSpentError instead of allowing one too many."""
         with self._lock:
-            if self._spent >= self.max_calls:
-                raise BudgetSpentError(f"{self.max_calls} calls are spent")
+            self.require()
             self._spent += 1
 
     def charge(self, calls: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.pull_request import PullRequest
 from tail_pipeline.domain.questions import Answer, Question, Shape
 from tail_pipeline.domain.review import FileVersion
-from tail_pipeline.domain.spans import SegmentFilter, SpanBatch
+from tail_pipeline.domain.spans import Batches, SegmentFilter, SpanBatch
 from tail_pipeline.domain.weeks import Window
 
 
@@ -59,10 +59,6 @@ class Redactor(Protocol):
     """Takes private data out of a span frame before anything is written."""
 
     def redact(self, frame: pl.DataFrame) -> pl.DataFrame: ...
-
-
-Batches = Callable[[], Iterator[pl.DataFrame]]
-"""Reads the same frames in the same order each time it is called, so that nobody has to hold them."""
 
 
 class Scorer(Protocol):

@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from tail_pipeline.domain.judgement import Content, Judgement
-from tail_pipeline.domain.ports import Batches
 from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.spans import Batches
 
 SCORED_COLUMNS: dict[str, pl.DataType] = {
     "score": pl.Float64(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,9 @@ SPAN_SCHEMA: dict[str, pl.DataType] = {
 """Columns and dtypes of a span frame, in order. Scores are in 0..1, times are UTC with microseconds."""
 
 MAX_BATCH_ROWS = 10_000
+
+Batches = Callable[[], Iterator[pl.DataFrame]]
+"""Reads the same frames in the same order each time it is called, so that nobody has to hold them."""
 
 FEEDBACK_VALUES = ("thumbs_up", "thumbs_down", "regenerated", "corrected")
 NEGATIVE_FEEDBACK = ("thumbs_down", "regenerated", "corrected")

@@ -262,7 +262,7 @@ def build_tail_file(
         if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
     ]
     this_window = CaseWindow(start=window.start, end=window.end)
-    this_audit = audit and CaseAudit.of(audit)
+    this_audit = CaseAudit.of(audit) if audit else None
     header: dict[str, Any] = {
         "iso_week": str(day.iso_week),
         "agent": agent,
