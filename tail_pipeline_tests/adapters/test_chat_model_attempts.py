@@ -380,7 +380,7 @@ def test_every_thread_gets_the_answer_to_its_own_question(model_server: ModelSer
         assert list(pool.map(model.reply, prompts)) == [prompt[::-1] for prompt in prompts]
 
 
-def test_more_threads_than_connections_wait_for_one(model_server: ModelServer, make_model: MakeModel):
+def test_more_threads_than_connections_wait_for_one(make_model: MakeModel):
     with make_model(concurrency=2) as model, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _number: model.ask(QUESTION), range(64)))
     assert {answer.calls for answer in answers} == {1}
