@@ -103,6 +103,11 @@ def test_the_key_of_the_environment_is_sent(model_server: ModelServer):
     assert model_server.requests[0].authorization == f"Bearer {KEY}"
 
 
+def test_a_text_that_is_no_unicode_can_still_be_asked_about(model_server: ModelServer):
+    asked(model_server, always(GOOD), question=Question("grade", "Grade.", "half a \ud83d pair", Grade))
+    assert model_server.requests[0].user == "half a ? pair"
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_name_with_blanks_does_not_trouble_the_endpoint(model_server: ModelServer, mode: JsonMode):
     assert asked(model_server, always(GOOD), mode, Question("a name!", "Grade.", "x", Grade)) == graded()
@@ -189,8 +194,8 @@ def test_a_question_too_long_for_the_model_is_not_asked_again(model_server: Mode
 
 
 def test_a_refused_request_is_a_reason_of_that_question(model_server: ModelServer):
-    answer = asked(model_server, replying(error_reply(400, "Something else.", code="odd_request")))
-    assert answer == Answer(None, "the endpoint refused the request (status 400, invalid_request_error)", 1)
+    answer = asked(model_server, replying(error_reply(400, "Something else.", param="messages[1]")))
+    assert answer == Answer(None, "the endpoint refused the request (status 400, about messages)", 1)
 
 
 def test_a_problem_only_the_caller_can_see_is_a_reason(model_server: ModelServer):

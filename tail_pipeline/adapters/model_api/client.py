@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import ssl
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -52,8 +54,16 @@ def open_client(served: ServedModel, *, retries: int, connections: int) -> OpenA
         base_url=served.endpoint.base_url,
         timeout=timeout,
         max_retries=retries,
-        http_client=DefaultHttpxClient(limits=limits, timeout=timeout),
+        http_client=DefaultHttpxClient(limits=limits, timeout=timeout, verify=_tls()),
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for the process: reading the certificates takes longer than asking a question."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _key(served: ServedModel) -> str:

@@ -72,6 +72,6 @@ class Dialect:
 
 
 def conversation(prompt: str, system_prompt: str | None) -> list[dict[str, str]]:
-    """One message of the user after the system's, if there is one."""
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    return [*system, {"role": "user", "content": prompt}]
+    """One message of the user after the system's, if there is one; halves of surrogate pairs cannot be sent and become ``?``."""
+    spoken = [("system", system_prompt), ("user", prompt)] if system_prompt else [("user", prompt)]
+    return [{"role": role, "content": text.encode(errors="replace").decode()} for role, text in spoken]

@@ -26,7 +26,18 @@ _TOO_LONG = re.compile(
     r"|reduce the length",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"[A-Za-z_]{1,40}")
+_PARAMETERS = frozenset(
+    {
+        "model",
+        "messages",
+        "temperature",
+        "max_tokens",
+        "max_completion_tokens",
+        "response_format",
+        "tools",
+        "tool_choice",
+    }
+)
 _READ_CHARACTERS = 500
 
 
@@ -65,10 +76,9 @@ def refusal_of(error: OpenAIError) -> RefusedRequestError | None:
     said = error.response.text[:_READ_CHARACTERS]
     if error.status_code == 413 or codes & _TOO_LONG_CODES or _TOO_LONG.search(said):
         return RefusedRequestError(Refusal.TOO_LONG, Refusal.TOO_LONG.value)
-    code = next((f", {code}" for code in sorted(codes) if _CODE.fullmatch(code)), "")
-    return RefusedRequestError(
-        Refusal.UNKNOWN, f"{Refusal.UNKNOWN} (status {error.status_code}{code})", _parameter(error, said)
-    )
+    about = _parameter(error, said)
+    named = f", about {about}" if about in _PARAMETERS else ""
+    return RefusedRequestError(Refusal.UNKNOWN, f"{Refusal.UNKNOWN} (status {error.status_code}{named})", about)
 
 
 def _codes(error: Any) -> set[str]:
