@@ -195,7 +195,10 @@ def test_a_segment_directory_without_the_placeholder_is_found() -> None:
 def test_an_embedding_at_an_undeclared_endpoint_is_found() -> None:
     found = config(agent(embedding={"model": "vllm/bge"}), models={"azure": {"api_key_env": "KEY"}})
     assert list(cross_check(found)) == [
-        (("agents", 0, "embedding", "model"), "unknown endpoint 'vllm'; under models: in eval/agents.yaml there are azure, openai")
+        (
+            ("agents", 0, "embedding", "model"),
+            "unknown endpoint 'vllm'; under models: in eval/agents.yaml there are azure, openai",
+        )
     ]
 
 
