@@ -29,36 +29,76 @@ DATA_RULE = (
 
 _TAGS = ("question", "answer", "passage", "reference", "statement", "paraphrase", "criterion", "instructions")
 
-# For Polars' regex engine, which is linear in the text: no look-around, no back-reference.
-_STEERING = (
-    r"(?i)"
-    r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}"
-    r"\b(?:previous|prior|above|earlier|preceding|all|your|any)\b[^.\n]{0,30}"
-    r"\b(?:instruction|prompt|rule|direction|guideline|criteri|context)"
-    r"|\b(?:score|rate|grade|mark|evaluate)\b[^.\n]{0,40}"
-    r"\b(?:1\.0+|10\s?/\s?10|100\s?%|full marks|maximum score|highest score|perfect score)"
-    r"|\b(?:give|assign|award|return|output|respond with)\b[^.\n]{0,40}"
-    r"\b(?:score|rating|grade|verdict)\b[^.\n]{0,15}(?:\b(?:of|as|to|is)\b|[:=])?[^.\n]{0,10}\b(?:1(?:\.0+)?|10|100|pass|perfect|maximum|full)\b"
-    r"|\byou are (?:now )?(?:the|a|an) (?:judge|grader|evaluator|assessor)\b"
-    r"|\b(?:attention|note to|message to|dear)\b[^.\n]{0,20}\b(?:judge|grader|evaluator|assessor|reviewer model)\b"
-    r"|\bnew (?:system )?(?:instructions|prompt)\b\s?:"
-    r"|\"(?:score|verdicts?|supported)\"\s?:\s?(?:1\b|true|\[|\{)"
+# All patterns are for Polars' regex engine, which is linear in the text: no look-around, no back-reference.
+
+_TOP = r"(?:1\.0+|10\s?/\s?10|100\s?%|full marks|(?:maximum|highest|perfect|top) (?:score|marks?|grade|rating))"
+_STEERING = "(?i)" + "|".join(
+    (
+        (
+            r"\b(?:ignore|disregard|forget|override|bypass)\b[^.]{0,40}\b(?:previous|prior|above|earlier|preceding|all|your|any)\b"
+            r"[^.]{0,30}\b(?:instruction|prompt|rule|direction|guideline|criteri|context)"
+        ),
+        (
+            r"\b(?:do not|don't|stop) follow(?:ing)?\b[^.]{0,20}\b(?:(?:your|previous|prior|above|earlier|system) (?:instruction|rule|"
+            r"guideline|prompt)|(?:instructions?|rules?|guidelines?|rubric) (?:above|you (?:were|have|got)))"
+        ),
+        rf"\b(?:score|rate|grade|mark|evaluate|give|assign|award|return)\b[^.]{{0,40}}\b{_TOP}",
+        rf"\b(?:must|should|shall|has to|needs to) be (?:scored|rated|graded|marked|evaluated)\b[^.]{{0,30}}\b(?:{_TOP}|pass\b)",
+        (
+            r"\b(?:give|assign|award|return|output|respond with)\b[^.]{0,40}\b(?:score|rating|grade|verdict)\b[^.]{0,15}"
+            r"(?:\b(?:of|as|to|is)\b|[:=])?[^.]{0,10}\b(?:1(?:\.0+)?|10|100|pass|perfect|maximum|full)\b"
+        ),
+        r"\b(?:verdict|score|rating|grade)\b[^.]{0,30}\b(?:should|must|shall|has to) be\b[^.]{0,15}\b(?:pass|1\.0|10/10|perfect)\b",
+        (
+            r"\b(?:mark|rate|grade|consider|treat)\b[^.]{0,30}\b(?:statement|claim|criteri|answer|response)[^.]{0,20}"
+            r"\bas (?:supported|faithful|met|passed|passing)\b"
+        ),
+        r"\byou are (?:now )?(?:the|a|an) (?:judge|grader|evaluator|assessor)\b",
+        r"\b(?:attention|note to|message to|dear)\b[^.]{0,20}\b(?:judge model|llm judge|grader|evaluator|assessor)\b",
+        r"\bnew (?:system )?(?:instructions|prompt)\b\s?:",
+        r"\b(?:repeat|reveal|print|show|output)\b[^.]{0,30}\b(?:system prompt|(?:your|initial|hidden) (?:instructions|prompt))\b",
+        r"\"(?:score|verdicts?|supported)\"\s?:\s?(?:1\b|true|\[|\{)",
+        r"\b(?:ignorier|vergiss|vergess)\w*\b[^.]{0,40}\b(?:anweisung|instruktion|vorgabe)",
+        r"\b(?:ignor[ae]|olvid[ae]|esqueç[ao])\w*\b[^.]{0,40}\b(?:instrucciones|instruções)\b",
+        r"\b(?:ignore[zr]?|oublie[zr]?)\b[^.]{0,30}\b(?:instructions (?:précédentes|ci-dessus)|consignes)\b",
+        r"(?:忽略|无视|忘记)[^。]{0,15}(?:指令|指示|提示词)",
+    )
 )
-_FAKE_DELIMITERS = (
-    r"(?i)"
-    rf"<\s?/?\s?(?:{'|'.join(_TAGS)}|system|assistant)\b[^>\n]{{0,40}}>"
-    r"|<\|[a-z_]{2,30}\|>|\[/?INST\]|<</?SYS>>"
-    r"|(?:^|\n)\s{0,3}#{1,6}\s?(?:system|instructions?|assistant)\s?:?\s?(?:\n|$)"
-    r"|(?:^|\n)\s{0,3}(?:system|assistant)\s?:\s"
+_FAKE_DELIMITERS = "(?i)" + "|".join(
+    (
+        rf"<\s?/\s?(?:{'|'.join(_TAGS)}|system|assistant)\b[^>\n]{{0,40}}>",
+        # Not behind a letter, where it is a type parameter.
+        rf"(?:^|\W)<\s?(?:{'|'.join(_TAGS)}|system|assistant)\b[^>\n]{{0,40}}>",
+        r"<\|[a-z_]{2,30}\|>|\[/?INST\]|<</?SYS>>",
+        # A recipe has instructions under a heading, too; only prompts have one instruction with a colon.
+        r"(?:^|\n)\s{0,3}#{1,6}\s?(?:system(?: prompt| message)?|assistant|instruction)\s?:",
+        # One line break is how a form says which system somebody uses.
+        r"\n[ \t]*\n\s*(?:system|assistant|human)\s?:\s",
+    )
 )
-_INVISIBLE = (
-    "[\x00\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+_INVISIBLE = "|".join(
+    (
+        "\x00|[\u202d\u202e]",
+        # Tag characters spell the flags of Scotland and its like, with six letters at most behind a black flag.
+        "(?:^|[^\U0001f3f4\U000e0000-\U000e007f])[\U000e0000-\U000e007f]|[\U000e0020-\U000e007e]{8}",
+        "[\U000e0100-\U000e01ef]{2}|[\ufe00-\ufe0f]{3}",
+        # One here and there comes with pasted text, foreign scripts and phone books; a run of them is a message.
+        "[\u034f\u180e\u200b-\u200d\u2060-\u2064\ufeff]{4}",
+        r"(?:[\p{L}\p{N}][" + "\u00ad\u200b-\u200d\u2060-\u2064\ufeff]){4}",
+    )
 )
 _PATTERNS = {STEERING: _STEERING, FAKE_DELIMITERS: _FAKE_DELIMITERS, INVISIBLE_CHARACTERS: _INVISIBLE}
 
-_UNSEEN = re.compile(_INVISIBLE)
+_UNSEEN = re.compile(
+    "[\x00\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e01ef]"
+)
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_TAG = re.compile(rf"<(?=[\s/]{{0,4}}(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n?")
+# Not seen between the letters of a tag, and too common in honest text to be taken out: joiners, fillers, selectors.
+_FILLER = "\u034f\u115f\u1160\u200c\u200d\u3164\ufe00-\ufe0f\uffa0"
+_SPELT = "|".join(f"[{_FILLER}]*+".join(tag) for tag in _TAGS)
+_TAG = re.compile(rf"[<＜﹤](?=[\s/／\\{_FILLER}]*+(?:{_SPELT})[{_FILLER}]*+(?![^\W_]))", re.IGNORECASE)
+_NOTICE_CHARS = 60
 
 
 def flag_columns() -> pl.Expr:
@@ -92,9 +132,14 @@ def passages(contexts: Sequence[str]) -> str:
 
 
 def neutralised(text: str, limit: int = MAX_PROMPT_TEXT_CHARS) -> str:
-    """The text as a person sees it, with our delimiters broken inside it, cut in the middle to ``limit`` characters."""
-    seen = _CONTROL.sub(" ", _UNSEEN.sub("", text.replace("\r\n", "\n")))
+    """The visible text with our delimiters broken inside it, its middle left out where it has more than ``limit`` characters."""
+    seen = visible(text)
     if len(seen) > limit:
-        half = limit // 2
+        half = (limit - _NOTICE_CHARS) // 2
         seen = f"{seen[:half]}\n[… {len(seen) - 2 * half} characters are not shown …]\n{seen[-half:]}"
     return _TAG.sub("‹", seen)
+
+
+def visible(text: str) -> str:
+    """The text as a person sees it: without characters that hide or reorder others, and without control characters."""
+    return _CONTROL.sub(" ", _LINE_END.sub("\n", _UNSEEN.sub("", text)))

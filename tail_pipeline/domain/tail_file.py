@@ -18,6 +18,7 @@ from tail_pipeline.domain.audit import Audit
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
 from tail_pipeline.domain.checks import Share
+from tail_pipeline.domain.drafting import MAX_TEXT_CHARS, DraftedCase, ExpectedSource, cut
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import CostWeight, Rubric
@@ -26,13 +27,9 @@ from tail_pipeline.domain.weeks import IsoWeek, MiningDay, Window
 from tail_pipeline.domain.weighted_clusters import Cluster
 from tail_pipeline.domain.yaml_text import Flow, list_items, to_yaml
 
-MAX_TEXT_CHARS = 20_000
-MAX_CONTEXTS = 20
-MAX_CONTEXT_CHARS = 4_000
 MAX_LABELS = 50
 MAX_NAME_CHARS = 200
 MAX_COMPLAINTS = 200
-MAX_OUTPUT_CHARS = 4_000
 MAX_PARAPHRASE_CHARS = 2_000
 MAX_SPAN_IDS = 100
 """Ids kept in the file, enough to recognise a cluster by its members; the cluster frame holds them all."""
@@ -132,7 +129,7 @@ class TailCase(Record):
     input: str
     context: list[str]
     expected: str | None
-    expected_source: Literal["user_correction", "passing_span", "model", "none"]
+    expected_source: ExpectedSource
     labels: list[str]
     source: Literal["tail_miner"]
     cost_weight: CostWeight
@@ -190,34 +187,6 @@ _WHY: dict[Outcome, Why] = {
     Outcome.REJECTED_BEFORE: "rejected_before",
 }
 Row = TypeVar("Row", TailCase, NotProposed, Complaint)
-
-
-class DraftedCase(Record):
-    """What a case takes from the spans behind a cluster."""
-
-    context: list[str]
-    observed_output: str | None = None
-    expected: str | None
-    expected_source: Literal["user_correction", "passing_span", "none"]
-
-
-def draft(cluster: Cluster, spans: Mapping[SpanKey, Mapping[str, Any]]) -> DraftedCase:
-    """The expected output to offer: the user's own correction, else a passing answer to the same intent, else none.
-
-    ``spans`` holds at least the cluster's representative, corrected_by and answered_by rows.
-    """
-    representative = spans[cluster.representative]
-    output = representative["output"]
-    seen: dict[str, Any] = {
-        "context": [_cut(text, MAX_CONTEXT_CHARS) for text in (representative["contexts"] or [])[:MAX_CONTEXTS]],
-        "observed_output": None if output is None else _cut(output, MAX_OUTPUT_CHARS),
-    }
-    if cluster.corrected_by:
-        correction = spans[cluster.corrected_by]["correction"]
-        return DraftedCase(**seen, expected=_cut(correction, MAX_TEXT_CHARS), expected_source="user_correction")
-    if cluster.answered_by and (answer := spans[cluster.answered_by]["output"]):
-        return DraftedCase(**seen, expected=_cut(answer, MAX_TEXT_CHARS), expected_source="passing_span")
-    return DraftedCase(**seen, expected=None, expected_source="none")
 
 
 def build_tail_file(
@@ -333,7 +302,7 @@ def complaints_of(unclustered: Iterable[Mapping[str, Any]], run: str | None) -> 
     return [
         Complaint(
             span_id=row["span_id"][:MAX_NAME_CHARS],
-            input=_cut(row["input"], MAX_PARAPHRASE_CHARS),
+            input=cut(row["input"], MAX_PARAPHRASE_CHARS),
             feedback=row["user_feedback"] or "corrected",
             run=run,
         )
@@ -414,7 +383,7 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
         title=cluster.title,
         status="proposed",
         rejection_reason=None,
-        input=_cut(cluster.text, MAX_TEXT_CHARS),
+        input=cut(cluster.text, MAX_TEXT_CHARS),
         context=drafted.context,
         expected=drafted.expected,
         expected_source=drafted.expected_source,
@@ -431,7 +400,7 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
             first_seen=cluster.first_seen or str(week),
             observed_output=drafted.observed_output,
             span_ids=[span_id[:MAX_NAME_CHARS] for _, span_id in cluster.members[:MAX_SPAN_IDS]],
-            paraphrases=[_cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
+            paraphrases=[cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
         ),
     )
 
@@ -447,11 +416,6 @@ def _without_empty_run(record: Record) -> dict[str, Any]:
     if layout["run"] is None:
         del layout["run"]
     return layout
-
-
-def _cut(text: str, limit: int) -> str:
-    """Long text keeps its beginning and says what is missing."""
-    return text if len(text) <= limit else f"{text[:limit]}\n[cut here: {len(text)} characters in the trace]"
 
 
 def _other_days(runs: Sequence[Run], day: str) -> list[Run]:

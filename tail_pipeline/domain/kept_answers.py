@@ -1,0 +1,110 @@
+"""Answers of one model, each paid for once: what was asked in the same words before comes from the store.
+
+For what a week can do without, such as a title or a draft. An endpoint that fails therefore fails nothing here, it is a
+reason beside the answers that are missing: the judge is the same model behind the same key, and a week whose judge cannot
+be reached has failed before anything here is asked. A reason is never kept, so the next run asks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from tail_pipeline.domain.errors import PermanentError, TransientError
+from tail_pipeline.domain.ports import AnswerStore, Model, StoredAnswer
+from tail_pipeline.domain.questions import Answer, Question, Shape
+
+MAX_OUTAGES = 3
+"""Lost calls after which no further one is tried: each has waited for its timeout and its retries already."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Each(Protocol):
+    """``map``, or one that works on several items at once; results come in the order of the items."""
+
+    def __call__(self, function: Callable[[Item], Result], items: Sequence[Item], /) -> Iterable[Result]: ...
+
+
+def one_by_one(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """An ``Each`` without threads."""
+    return [function(item) for item in items]
+
+
+class Patience:
+    """Tries calls until the endpoint has shown that further ones are in vain; may be shared by threads."""
+
+    def __init__(self) -> None:
+        self._outages: list[str] = []
+        self._in_vain: str | None = None
+
+    def attempt(self, call: Callable[[], Result]) -> Result | str:
+        """What the call returns, or the reason why it did not or was not made."""
+        if self._in_vain is not None:
+            return self._in_vain
+        try:
+            return call()
+        except PermanentError as error:
+            self._in_vain = str(error)
+            return self._in_vain
+        except TransientError as error:
+            self._outages.append(str(error))
+            if len(self._outages) >= MAX_OUTAGES:
+                self._in_vain = str(error)
+            return str(error)
+
+
+class KeptAnswers:
+    """Asks a model what the store does not know yet; ``paid_by`` names the run in the store.
+
+    ``calls`` counts those made so far. ``each`` and ``patience`` serve whoever goes on with an answer at the same endpoint.
+    """
+
+    def __init__(self, model: Model, store: AnswerStore, *, paid_by: str, each: Each = one_by_one) -> None:
+        self.model_name = model.name
+        self.each = each
+        self.patience = Patience()
+        self.calls = 0
+        self._model = model
+        self._store = store
+        self._paid_by = paid_by
+
+    def ask(self, questions: Sequence[Question[Shape]]) -> list[Answer[Shape]]:
+        """One answer per question, in order; questions in the same words share theirs."""
+        keys = [self._fingerprint(question) for question in questions]
+        by_key = dict(zip(keys, questions, strict=True))
+        stored = self._store.get_many(list(by_key))
+        known = {key: answer for key in stored if (answer := _still_good(by_key[key], stored[key]))}
+
+        def asked(key: str) -> Answer[Shape]:
+            answer = self.patience.attempt(lambda: self._model.ask(by_key[key]))
+            if isinstance(answer, str):
+                return Answer(None, answer, calls=0)
+            if answer.value is not None:
+                self._store.put(key, StoredAnswer(answer.value.model_dump(mode="json"), answer.calls, self._paid_by))
+            return answer
+
+        missing = [key for key in by_key if key not in known]
+        fresh = list(self.each(asked, missing))
+        self.calls += sum(answer.calls for answer in fresh)
+        known |= dict(zip(missing, fresh, strict=True))
+        return [known[key] for key in keys]
+
+    def _fingerprint(self, question: Question[Shape]) -> str:
+        schema = question.shape.model_json_schema()
+        asked = [question.name, self.model_name, question.instructions, schema, question.text]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _still_good(question: Question[Shape], kept: StoredAnswer) -> Answer[Shape] | None:
+    """What is stored, where this version would take it from the model as well."""
+    try:
+        value = question.shape.model_validate(kept.value)
+    except ValidationError:
+        return None
+    return Answer(value, None, calls=0) if question.problem(value) is None else None
