@@ -39,8 +39,8 @@ _STEERING = "(?i)" + "|".join(
             r"[^.]{0,30}\b(?:instruction|prompt|rule|direction|guideline|criteri|context)"
         ),
         (
-            r"\b(?:do not|don't|stop) follow(?:ing)?\b[^.]{0,20}\b(?:(?:your|previous|prior|above|earlier|system) (?:instruction|rule|"
-            r"guideline|prompt)|(?:instructions?|rules?|guidelines?|rubric) (?:above|you (?:were|have|got)))"
+            r"\b(?:do not|don't|stop) follow(?:ing)?\b[^.]{0,20}\b(?:(?:your|previous|prior|above|earlier|system) "
+            r"(?:instruction|rule|guideline|prompt)|(?:instructions?|rules?|guidelines?|rubric) (?:above|you (?:were|have|got)))"
         ),
         rf"\b(?:score|rate|grade|mark|evaluate|give|assign|award|return)\b[^.]{{0,40}}\b{_TOP}",
         rf"\b(?:must|should|shall|has to|needs to) be (?:scored|rated|graded|marked|evaluated)\b[^.]{{0,30}}\b(?:{_TOP}|pass\b)",

@@ -2,7 +2,8 @@
 
 For what a week can do without, such as a title or a draft. An endpoint that fails therefore fails nothing here, it is a
 reason beside the answers that are missing: the judge is the same model behind the same key, and a week whose judge cannot
-be reached has failed before anything here is asked. A reason is never kept, so the next run asks again.
+be reached has failed before anything here is asked. The next run asks again. An answer that came and could not be used, even after
+its repair, is kept like any other, or an identical run would pay for it again.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ class KeptAnswers:
             answer = self.patience.attempt(lambda: self._model.ask(by_key[key]))
             if isinstance(answer, str):
                 return Answer(None, answer, calls=0)
-            if answer.value is not None:
-                self._store.put(key, StoredAnswer(answer.value.model_dump(mode="json"), answer.calls, self._paid_by))
+            value = None if answer.value is None else answer.value.model_dump(mode="json")
+            self._store.put(key, StoredAnswer({"value": value, "reason": answer.reason}, answer.calls, self._paid_by))
             return answer
 
         missing = [key for key in by_key if key not in known]
@@ -102,9 +103,11 @@ class KeptAnswers:
 
 
 def _still_good(question: Question[Shape], kept: StoredAnswer) -> Answer[Shape] | None:
-    """What is stored, where this version would take it from the model as well."""
+    """What is stored, unless this version would refuse it from the model."""
+    if kept.value["value"] is None:
+        return Answer(None, kept.value["reason"], calls=0)
     try:
-        value = question.shape.model_validate(kept.value)
+        value = question.shape.model_validate(kept.value["value"])
     except ValidationError:
         return None
     return Answer(value, None, calls=0) if question.problem(value) is None else None

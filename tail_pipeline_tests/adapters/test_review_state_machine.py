@@ -13,11 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tail_pipeline.adapters.eval_files import numbers_of, parse_tail, parse_versions
 from tail_pipeline.adapters.local_git import LocalGitRepository
+from tail_pipeline.domain.drafting import DraftedCase
 from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
-from tail_pipeline.domain.tail_file import DraftedCase, TailFile, build_tail_file, render
+from tail_pipeline.domain.tail_file import TailFile, build_tail_file, render
 from tail_pipeline.domain.trend import judge_trend
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline.domain.weighted_clusters import Cluster

@@ -9,22 +9,20 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tail_pipeline.domain.drafting import DraftedCase
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.scoring_summary import summarise
 from tail_pipeline.domain.tail_file import (
     CASE_ID,
-    MAX_CONTEXTS,
     MAX_SPAN_IDS,
     Complaint,
     Counts,
-    DraftedCase,
     NotProposed,
     Run,
     TailFile,
     build_tail_file,
     complaints_of,
     count_week,
-    draft,
     render,
     render_cases,
 )
@@ -291,43 +289,6 @@ def test_days_mined_out_of_order_stand_in_order() -> None:
 def test_the_same_spans_on_another_day_are_another_case() -> None:
     monday = daily([cluster(1)], day=MONDAY)
     assert ids(daily([cluster(1)], monday, day=TUESDAY)) == ["tail-2026W17-001", "tail-2026W17-002"]
-
-
-KEYS = {name: (f"trace-{name}", f"span-{name}") for name in ("asked", "corrected", "passing")}
-SPANS = {
-    KEYS["asked"]: {"contexts": ["source"], "correction": None, "output": "wrong"},
-    KEYS["corrected"]: {"contexts": None, "correction": "The user's own.", "output": "wrong"},
-    KEYS["passing"]: {"contexts": None, "correction": None, "output": "A good answer."},
-}
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected", "source"),
-    [
-        ({"corrected_by": KEYS["corrected"], "answered_by": KEYS["passing"]}, "The user's own.", "user_correction"),
-        ({"answered_by": KEYS["passing"]}, "A good answer.", "passing_span"),
-        ({}, None, "none"),
-    ],
-    ids=["correction first", "then a passing answer", "else nothing"],
-)
-def test_a_draft_comes_from_the_best_source_there_is(
-    changes: dict[str, Any], expected: str | None, source: str
-) -> None:
-    found = draft(cluster(1, representative=KEYS["asked"], **changes), SPANS)
-    assert (found.expected, found.expected_source, found.context) == (expected, source, ["source"])
-
-
-@pytest.mark.parametrize("output", [None, ""])
-def test_a_passing_span_without_an_answer_is_no_draft(output: str | None) -> None:
-    spans = SPANS | {KEYS["passing"]: SPANS[KEYS["passing"]] | {"output": output}}
-    found = draft(cluster(1, representative=KEYS["asked"], answered_by=KEYS["passing"]), spans)
-    assert (found.expected, found.expected_source) == (None, "none")
-
-
-def test_a_draft_keeps_a_bounded_context() -> None:
-    spans = {KEYS["asked"]: {"contexts": ["c" * 10_000] * 50, "correction": None, "output": None}}
-    found = draft(cluster(1, representative=KEYS["asked"]), spans)
-    assert (len(found.context), max(map(len, found.context)) < 8_100) == (MAX_CONTEXTS, True)
 
 
 def test_the_week_is_counted_by_what_became_of_it() -> None:
