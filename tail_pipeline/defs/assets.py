@@ -5,6 +5,7 @@ fetches, calls the domain and says in metadata what it did; no decision is made 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.collection import SpanCollector
 from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.model_drafts import draft_cases
 from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import is_published, target_branch
@@ -36,7 +38,8 @@ from tail_pipeline.domain.scoring import SCORED_COLUMNS
 from tail_pipeline.domain.scoring_summary import how_scored, summarise
 from tail_pipeline.domain.selection import is_failing, is_passing, with_triggers
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
-from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, draft, render
+from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, render
+from tail_pipeline.domain.titling import with_model_titles
 from tail_pipeline.domain.weeks import Cadence
 from tail_pipeline.domain.weighted_clusters import (
     SPAN_COLUMNS,
@@ -124,7 +127,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         ):
             rubric = load_rubric(checkout.repository(), path)
             budget = CallBudget(agent.max_judge_calls)
-            paid_by = f"{agent.name} {context.partition_key}"
+            paid_by = _payer(context, agent)
             with checkout.scorer(agent, rubric, paid_by, budget, context.log.info) as scorer:
                 scored = scorer.scored(lambda: batches_of(spans))
                 frame = spool.write(_logged(context, (with_triggers(batch, rubric) for batch in scored)))
@@ -169,6 +172,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),
                 progress=context.log.info,
             )
+            with checkout.kept_answers(rubric, _payer(context, agent)) as answers:
+                titled = with_model_titles(week.clusters, answers)
+            week = replace(week, clusters=titled.clusters)
             shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]
             alone = sum(cluster.size for cluster in week.clusters) - sum(cluster.size for cluster in shown)
             titles = {cluster.rank: cluster.title for cluster in shown}
@@ -181,6 +187,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "encoder": encoder.name,
                 "cut_similarity": round(week.cut, 4),
                 "earlier_cases": len(history.cases),
+                **previews.titles(titled),
                 "preview": previews.clusters_table(shown),
                 "map": previews.picture(charts.cluster_map(week.points, titles), "map of the week"),
             }
@@ -214,6 +221,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             needed = {(row["trace_id"], row["span_id"]): row for row in _spans_of_drafts(proposed, scored_spans)}
             alone = _spans_alone(clusters, scored_spans)
             one_run_a_week = agent.cadence is not Cadence.DAILY
+            with checkout.drafter(rubric, _payer(context, agent)) as drafter:
+                drafts = draft_cases(proposed, needed, drafter)
             summary = summarise(scored_spans, rubric)
             file = build_tail_file(
                 day=cell.day,
@@ -224,7 +233,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 counts=count_week(summary, clusters, max_clusters=agent.max_clusters),
                 audit=summary.audit,
                 clusters=clusters,
-                drafts={one.representative: draft(one, needed) for one in proposed},
+                drafts=drafts.cases,
                 complaints=complaints_of(alone, None if one_run_a_week else cell.day.key),
                 one_run_a_week=one_run_a_week,
                 earlier_versions=parse_versions(branch, path),
@@ -235,6 +244,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "tail_file": path,
                 **file.counts.model_dump(),
+                **previews.drafts(drafts),
                 "verdict": trend.verdict.value,
                 "verdict_reason": trend.reason,
                 "verdict_remark": trend.remark,
@@ -305,6 +315,11 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             yield dg.MaterializeResult(value=record, metadata=metadata)
 
     return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, escalation_asset(agent)]
+
+
+def _payer(context: dg.AssetExecutionContext, agent: Agent) -> str:
+    """The cell that answers of models are booked on, the same for all its runs."""
+    return f"{agent.name} {context.partition_key}"
 
 
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ import dagster as dg
 
 from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.model_drafts import Drafts
 from tail_pipeline.domain.scoring_summary import ScoringSummary
+from tail_pipeline.domain.titling import TitledClusters
 from tail_pipeline.domain.weeks import Window
 from tail_pipeline.domain.weighted_clusters import Cluster
 
@@ -69,6 +72,30 @@ def scoring(summary: ScoringSummary) -> dict[str, Any]:
     if summary.audit:
         found["audit"] = summary.audit.sentence
     return found
+
+
+def titles(found: TitledClusters) -> dict[str, Any]:
+    """Which titles are a model's, and why the others are not."""
+    return {
+        "titles_by_model": found.by_model,
+        "titles_not_given": _reasons(found.not_given),
+        "title_calls": found.calls,
+    }
+
+
+def drafts(found: Drafts) -> dict[str, Any]:
+    """Which expected outputs are a model's, and why cases have none."""
+    return {
+        "drafts_by_model": found.by_model,
+        "not_drafted": _reasons(found.not_drafted),
+        "draft_calls": found.calls,
+    }
+
+
+def _reasons(counts: Counter[str]) -> dg.MetadataValue:
+    return dg.MetadataValue.md(
+        "\n".join(f"- {n} × {inline(why)}" for why, n in counts.most_common(_MAX_ROWS)) or "none"
+    )
 
 
 def clusters_table(clusters: Sequence[Cluster]) -> dg.MetadataValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.collection import AsRecorded
 from tail_pipeline.domain.embedding import Encoder, LexicalEncoder
 from tail_pipeline.domain.judging import RubricJudge
+from tail_pipeline.domain.kept_answers import KeptAnswers
+from tail_pipeline.domain.model_drafts import Drafter
 from tail_pipeline.domain.ports import AnswerStore, Model, Redactor, Repository, Scorer, TraceStore
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring import RecordedScores
@@ -68,6 +71,33 @@ class Checkout(dg.ConfigurableResource[Any]):
         with self.model(rubric.judge_model, budget) as model, self.answers() as answers:
             checks = load_python_checks(rubric, Path(self.repo_dir))
             yield RubricJudge(rubric, model=model, answers=answers, python_checks=checks, paid_by=paid_by)
+
+    @contextmanager
+    def kept_answers(self, rubric: Rubric, paid_by: str) -> Iterator[KeptAnswers | None]:
+        """Answers of the rubric's judge for titles and drafts, beside ``max_judge_calls``; None where it names no judge.
+
+        Not of ``model_primary``: the agent's own model has just failed at these very inputs.
+        """
+        if rubric.judge_model is None:
+            yield None
+            return
+        endpoint = load_agents(Path(self.repo_dir)).endpoint(rubric.judge_model)
+        with (
+            self.model(rubric.judge_model) as model,
+            self.answers() as store,
+            ThreadPoolExecutor(endpoint.concurrency, thread_name_prefix="answers") as pool,
+        ):
+            yield KeptAnswers(model, store, paid_by=paid_by, each=pool.map)
+
+    @contextmanager
+    def drafter(self, rubric: Rubric, paid_by: str) -> Iterator[Drafter | None]:
+        """Who writes expected outputs that traffic does not offer; None where the rubric names no judge."""
+        with self.kept_answers(rubric, paid_by) as answers:
+            if answers is None:
+                yield None
+                return
+            with self.rubric_judge(rubric, paid_by=paid_by) as judge:
+                yield Drafter(rubric, answers, judge)
 
     @contextmanager
     def scorer(

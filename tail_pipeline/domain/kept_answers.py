@@ -19,9 +19,6 @@ from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import AnswerStore, Model, StoredAnswer
 from tail_pipeline.domain.questions import Answer, Question, Shape
 
-MAX_OUTAGES = 3
-"""Lost calls after which no further one is tried: each has waited for its timeout and its retries already."""
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -37,39 +34,23 @@ def one_by_one(function: Callable[[Item], Result], items: Sequence[Item]) -> lis
     return [function(item) for item in items]
 
 
-class Patience:
-    """Tries calls until the endpoint has shown that further ones are in vain; may be shared by threads."""
-
-    def __init__(self) -> None:
-        self._outages: list[str] = []
-        self._in_vain: str | None = None
-
-    def attempt(self, call: Callable[[], Result]) -> Result | str:
-        """What the call returns, or the reason why it did not or was not made."""
-        if self._in_vain is not None:
-            return self._in_vain
-        try:
-            return call()
-        except PermanentError as error:
-            self._in_vain = str(error)
-            return self._in_vain
-        except TransientError as error:
-            self._outages.append(str(error))
-            if len(self._outages) >= MAX_OUTAGES:
-                self._in_vain = str(error)
-            return str(error)
+def or_reason(call: Callable[[], Result]) -> Result | str:
+    """What the call returns, or why the endpoint behind it gave nothing."""
+    try:
+        return call()
+    except (PermanentError, TransientError) as error:
+        return str(error)
 
 
 class KeptAnswers:
     """Asks a model what the store does not know yet; ``paid_by`` names the run in the store.
 
-    ``calls`` counts those made so far. ``each`` and ``patience`` serve whoever goes on with an answer at the same endpoint.
+    ``calls`` counts those made so far. ``each`` asks about several questions at once, where it can.
     """
 
     def __init__(self, model: Model, store: AnswerStore, *, paid_by: str, each: Each = one_by_one) -> None:
         self.model_name = model.name
         self.each = each
-        self.patience = Patience()
         self.calls = 0
         self._model = model
         self._store = store
@@ -83,7 +64,7 @@ class KeptAnswers:
         known = {key: answer for key in stored if (answer := _still_good(by_key[key], stored[key]))}
 
         def asked(key: str) -> Answer[Shape]:
-            answer = self.patience.attempt(lambda: self._model.ask(by_key[key]))
+            answer = or_reason(lambda: self._model.ask(by_key[key]))
             if isinstance(answer, str):
                 return Answer(None, answer, calls=0)
             value = None if answer.value is None else answer.value.model_dump(mode="json")

@@ -18,7 +18,7 @@ from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.drafting import DraftedCase, draft
 from tail_pipeline.domain.hostile_text import DATA_RULE, data, passages, visible
 from tail_pipeline.domain.judgement import Content, Judgement
-from tail_pipeline.domain.kept_answers import KeptAnswers
+from tail_pipeline.domain.kept_answers import KeptAnswers, or_reason
 from tail_pipeline.domain.ports import ContentJudge
 from tail_pipeline.domain.questions import Question
 from tail_pipeline.domain.rubric import Criterion, Rubric
@@ -51,10 +51,18 @@ class ExpectedOutput(BaseModel):
 
 @dataclass(frozen=True)
 class Drafts:
-    """One draft per case, by the cluster's representative; ``not_drafted`` counts those without an output by reason."""
+    """One draft per case, by the cluster's representative; ``not_drafted`` counts those without an output by reason.
+
+    ``calls`` were made to write them, none for those that were known; judging them is not counted here.
+    """
 
     cases: dict[SpanKey, DraftedCase]
     not_drafted: Counter[str]
+    calls: int
+
+    @property
+    def by_model(self) -> int:
+        return sum(case.expected_source == "model" for case in self.cases.values())
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def draft_cases(
     cases = {cluster.representative: draft(cluster, spans) for cluster in clusters}
     without = [one for one in clusters if cases[one.representative].expected is None]
     if drafter is None:
-        return Drafts(cases, Counter({"no judge_model in the rubric": len(without)} if without else {}))
+        return Drafts(cases, Counter({"no judge_model in the rubric": len(without)} if without else {}), 0)
     not_drafted: Counter[str] = Counter()
     failed = [_content(one, spans[one.representative]) for one in without]
     for cluster, offer in zip(without, _offers(failed, drafter), strict=True):
@@ -82,7 +90,7 @@ def draft_cases(
             continue
         offered = {"expected": offer.output, "expected_source": "model"}
         cases[cluster.representative] = cases[cluster.representative].model_copy(update=offered)
-    return Drafts(cases, not_drafted)
+    return Drafts(cases, not_drafted, drafter.answers.calls)
 
 
 def draft_question(rubric: Rubric, failed: Content) -> Question[ExpectedOutput]:
@@ -127,7 +135,7 @@ def _offers(failed: Sequence[Content], drafter: Drafter) -> list[_Offer]:
             return _Offer("", answers[place].reason or "no answer")
         output = visible(answer.expected).strip()
         content = Content(input=failed[place].input, output=output, contexts=failed[place].contexts)
-        judgement = drafter.answers.patience.attempt(lambda: drafter.judge.judge(content))
+        judgement = or_reason(lambda: drafter.judge.judge(content))
         return _Offer(output, _why_not(judgement, drafter.rubric))
 
     return list(drafter.answers.each(checked, range(len(failed))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def subject(file: TailFile) -> str:
 def render_body(file: TailFile, trend: Trend, *, path: str) -> str:
     """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows."""
     before = [_scorecard(file), _summary(file)]
-    after = [_trend(trend), _left_out(file), _complaints(file), _how_to_review(file, path)]
+    after = [_expected(file), _trend(trend), _left_out(file), _complaints(file), _how_to_review(file, path)]
     room = MAX_BODY_CHARS - sum(len(part) + 2 for part in (*before, *after))
     table = _cases_table(file.cases, path, room)
     parts = [*before, table, *_details(file.cases, room - len(table)), *after]
@@ -167,6 +168,23 @@ def _case_row(case: TailCase) -> str:
         "not run",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _expected(file: TailFile) -> str:
+    """Which expected outputs ask for more than a look: a model's drafts, and those that are missing."""
+    sources = Counter(case.expected_source for case in file.cases if case.status == "proposed")
+    drafts, missing = sources["model"], sources["none"]
+    lines = []
+    if drafts:
+        are = "expected output is a draft" if drafts == 1 else "expected outputs are drafts"
+        lines.append(f"**{drafts} {are}** by `{file.rubric.judge_model}`, passed by the rubric and read by nobody yet.")
+    if missing:
+        why = "no draft that passes the rubric" if file.rubric.judge_model else "no `judge_model` that drafts one"
+        have = "case has" if missing == 1 else "cases have"
+        lines.append(
+            f"**{missing} {have} no expected output**: neither a correction nor a passing answer to the same intent, and {why}."
+        )
+    return "## Expected outputs\n\n" + " ".join(lines) if lines else ""
 
 
 def _details(cases: Sequence[TailCase], room: int) -> list[str]:

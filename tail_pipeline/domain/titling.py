@@ -55,18 +55,24 @@ class ClusterTitle(BaseModel):
 
 @dataclass(frozen=True)
 class TitledClusters:
-    """All clusters in their order; ``by_model`` of them got a title, ``not_given`` counts the others by reason."""
+    """All clusters in their order; ``by_model`` of them got a title, ``not_given`` counts the others by reason.
+
+    ``calls`` were made for it, none for titles that were known.
+    """
 
     clusters: list[Cluster]
     by_model: int
     not_given: Counter[str]
+    calls: int
 
 
 def with_model_titles(clusters: Sequence[Cluster], answers: KeptAnswers | None) -> TitledClusters:
     """Titles for all clusters a tail file shows; without a model they keep the words they have."""
     shown = [cluster for cluster in clusters if cluster.outcome is not Outcome.UNCLUSTERED]
     if answers is None:
-        return TitledClusters(list(clusters), 0, Counter({"no judge_model in the rubric": len(shown)} if shown else {}))
+        return TitledClusters(
+            list(clusters), 0, Counter({"no judge_model in the rubric": len(shown)} if shown else {}), 0
+        )
     found = answers.ask([title_question(cluster.text, cluster.paraphrases) for cluster in shown])
     titles: dict[int, str] = {}
     not_given: Counter[str] = Counter()
@@ -76,7 +82,7 @@ def with_model_titles(clusters: Sequence[Cluster], answers: KeptAnswers | None) 
         else:
             titles[cluster.rank] = inert_title(answer.value.title)
     titled = [replace(cluster, title=titles.get(cluster.rank, cluster.title)) for cluster in clusters]
-    return TitledClusters(titled, len(titles), not_given)
+    return TitledClusters(titled, len(titles), not_given, answers.calls)
 
 
 def title_question(text: str, paraphrases: Sequence[str]) -> Question[ClusterTitle]:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from tail_pipeline.domain.errors import PermanentError, TransientError
-from tail_pipeline.domain.kept_answers import MAX_OUTAGES, KeptAnswers
+from tail_pipeline.domain.kept_answers import KeptAnswers
 from tail_pipeline.domain.questions import Question
 from tail_pipeline_tests.domain.fakes import FakeModel, FakeStore
 
@@ -97,18 +97,6 @@ def test_one_lost_call_costs_one_answer() -> None:
     model = FakeModel(lambda asked: TransientError("timed out") if asked.text == "b" else echo(asked))
     answers = kept(model, FakeStore()).ask([question(text) for text in "abc"])
     assert [answer.value is not None for answer in answers] == [True, False, True]
-
-
-def test_an_endpoint_that_is_down_is_not_waited_for_a_hundred_times() -> None:
-    model = FakeModel(lambda _question: TransientError("timed out"))
-    answers = kept(model, FakeStore()).ask([question(str(number)) for number in range(100)])
-    assert (len(model.asked), {answer.reason for answer in answers}) == (MAX_OUTAGES, {"timed out"})
-
-
-def test_a_wrong_key_is_tried_once() -> None:
-    model = FakeModel(lambda _question: PermanentError("wrong key"))
-    answers = kept(model, FakeStore()).ask([question(str(number)) for number in range(100)])
-    assert (len(model.asked), {answer.reason for answer in answers}) == (1, {"wrong key"})
 
 
 def test_what_is_known_is_told_while_the_endpoint_is_down() -> None:

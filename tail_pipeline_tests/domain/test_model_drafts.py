@@ -130,7 +130,13 @@ def test_an_identical_run_asks_the_model_nothing() -> None:
     model, store = FakeModel(lambda _question: {"expected": GOOD}), FakeStore()
     first = drafts(cluster(1), by=drafter(model, store=store))
     second = drafts(cluster(1), by=drafter(model, store=store))
-    assert (len(model.asked), second) == (1, first)
+    assert (len(model.asked), second.cases) == (1, first.cases)
+
+
+def test_only_calls_that_were_made_are_counted() -> None:
+    model, store = FakeModel(lambda _question: {"expected": GOOD}), FakeStore()
+    runs = [drafts(cluster(1), by=drafter(model, store=store)) for _ in range(2)]
+    assert [(found.calls, found.by_model) for found in runs] == [(1, 1), (0, 1)]
 
 
 def test_a_rejected_draft_is_not_written_again() -> None:

@@ -163,6 +163,31 @@ def test_unscored_spans_stand_out() -> None:
     assert "| 100 (**2 unscored**) |" in body()
 
 
+def with_sources(*sources: str, judge: str | None = "openai/gpt-5") -> str:
+    cases = [
+        tail_case(number, expected_source=source, expected=None if source == "none" else "An answer.")
+        for number, source in enumerate(sources, start=1)
+    ]
+    return body(cases=cases, rubric=tail_file().rubric.model_copy(update={"judge_model": judge}))
+
+
+def test_drafts_of_a_model_are_named_as_such() -> None:
+    assert "**2 expected outputs are drafts** by `openai/gpt-5`" in with_sources("model", "model", "passing_span")
+
+
+@pytest.mark.parametrize(
+    ("judge", "why"), [("openai/gpt-5", "no draft that passes the rubric"), (None, "no `judge_model` that drafts one")]
+)
+def test_a_case_without_an_expected_output_says_why(judge: str | None, why: str) -> None:
+    text = with_sources("none", "passing_span", judge=judge)
+    assert "**1 case has no expected output**" in text
+    assert why in text
+
+
+def test_expected_outputs_of_users_need_no_remark() -> None:
+    assert "## Expected outputs" not in with_sources("user_correction", "passing_span")
+
+
 def test_a_missing_week_is_unknown_and_not_zero() -> None:
     numbers = {week: week_numbers(week, 4) for week in (WEEK, WEEK.shifted(-2))}
     text = render_body(tail_file(), judge_trend(WEEK, numbers, Cadence.WEEKLY), path=PATH)
