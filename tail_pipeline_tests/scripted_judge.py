@@ -1,7 +1,8 @@
-"""A judge that answers by rule: the same rules for the domain's tests and behind the model server.
+"""A model that answers by rule: the same rules for the domain's tests and behind the model server.
 
 The answer under judgement says what it is worth: ``policy=0.4`` in it is its score for that criterion, 1 where it says
-nothing, and each of its sentences is a statement, supported where it stands in a passage.
+nothing, and each of its sentences is a statement, supported where it stands in a passage. It calls every cluster
+``SCRIPTED_TITLE`` and writes no draft that could be used.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tail_pipeline.domain.model_drafts import DRAFT_INSTRUCTIONS
 from tail_pipeline.domain.ports import StoredAnswer
 from tail_pipeline.domain.questions import Answer, Question, Shape
+from tail_pipeline.domain.titling import TITLE_INSTRUCTIONS
+
+SCRIPTED_TITLE = "Scripted title"
 
 _TAGGED = re.compile(r"<(question|answer|passage|reference|statement)>\n(.*?)\n</\1>", re.DOTALL)
 _CRITERION = re.compile(r"^- ([a-z][a-z0-9_]*): ", re.MULTILINE)
@@ -28,8 +33,17 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"(?<=\.)\s+", text) if part.strip()]
 
 
+def written(system: str) -> dict[str, Any] | None:
+    """The reply to what is not asked of a judge: a title, or no draft; None to a judge's question."""
+    if system.startswith(TITLE_INSTRUCTIONS):
+        return {"title": SCRIPTED_TITLE}
+    return {"expected": ""} if system.startswith(DRAFT_INSTRUCTIONS) else None
+
+
 def grade(system: str, user: str) -> dict[str, Any]:
-    """The reply to any of the judge's three questions."""
+    """The reply to any of the judge's three questions, and to those that are not a judge's."""
+    if (text := written(system)) is not None:
+        return text
     if tagged(user, "statement"):
         known = " ".join(tagged(user, "passage"))
         verdicts = [
@@ -53,7 +67,7 @@ def _score(answer: str, criterion: str) -> float:
 
 @dataclass
 class ScriptedModel:
-    """A ``Model`` that answers by ``script``; what it returns that is no value of the shape is the reason for having none."""
+    """A ``Model`` that answers by ``script``: a value of the shape, the reason for having none, or an error to raise."""
 
     script: Callable[[str, str], Any] = grade
     name: str = "vendor/judge"
@@ -62,9 +76,13 @@ class ScriptedModel:
     def ask(self, question: Question[Shape]) -> Answer[Shape]:
         self.asked.append(question)
         found = self.script(question.instructions, question.text)
+        if isinstance(found, Exception):
+            raise found
         if isinstance(found, str):
             return Answer(None, found, 2)
-        return Answer(question.shape.model_validate_json(json.dumps(found)), None, 1)
+        value = question.shape.model_validate_json(json.dumps(found))
+        problem = question.problem(value)
+        return Answer(None, problem, 2) if problem else Answer(value, None, 1)
 
     def reply(self, prompt: str, *, system_prompt: str | None = None) -> str:
         raise NotImplementedError

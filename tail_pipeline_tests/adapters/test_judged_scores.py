@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tail_pipeline.adapters.model_api.chat import ChatModel
 
 from tail_pipeline.adapters.answer_store import SqliteAnswerStore
 from tail_pipeline.adapters.judged_scores import JudgedScores
+from tail_pipeline.adapters.model_api.chat import ChatModel
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.embedding import LexicalEncoder
 from tail_pipeline.domain.errors import PermanentError, TransientError

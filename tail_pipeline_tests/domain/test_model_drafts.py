@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from tail_pipeline.domain.model_drafts import (
 from tail_pipeline.domain.rubric import Criterion, Rubric
 from tail_pipeline.domain.weighted_clusters import Cluster
 from tail_pipeline_tests.domain.builders import cluster
-from tail_pipeline_tests.domain.fakes import FakeJudge, FakeModel, FakeStore
+from tail_pipeline_tests.scripted_judge import MemoryAnswers, ScriptedModel
 from tail_pipeline_tests.strategies import BIDI_CONTROLS, ZERO_WIDTH, hostile_texts
 
 RUBRIC = Rubric(
@@ -37,16 +38,33 @@ CORRECTION, ANSWER = ("trace-c", "span-c"), ("trace-p", "span-p")
 FAILED = Content("when do I get my refund", "Never.", ("Refunds take 14 days (§ 3).",))
 
 
+class FakeJudge:
+    """Judges an output as ``grade`` says; an error is raised."""
+
+    def __init__(self, grade: Callable[[str], Judgement | Exception]) -> None:
+        self.judged: list[Content] = []
+        self._grade = grade
+
+    def judge(self, content: Content) -> Judgement:
+        self.judged.append(content)
+        found = self._grade(content.output)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
 def spans(*clusters: Cluster, **changes: Any) -> dict[Any, dict[str, Any]]:
     row = {"output": FAILED.output, "contexts": list(FAILED.contexts), "correction": None} | changes
     answers = {CORRECTION: row | {"correction": "The user's own."}, ANSWER: row | {"output": "A passing answer."}}
     return answers | {one.representative: row for one in clusters}
 
 
-def drafter(model: FakeModel | None = None, judge: FakeJudge | None = None, store: FakeStore | None = None) -> Drafter:
-    model = model or FakeModel(lambda _question: {"expected": GOOD})
+def drafter(
+    model: ScriptedModel | None = None, judge: FakeJudge | None = None, store: MemoryAnswers | None = None
+) -> Drafter:
+    model = model or ScriptedModel(lambda _system, _user: {"expected": GOOD})
     judge = judge or FakeJudge(lambda output: PASSES if output == GOOD else FAILS)
-    return Drafter(RUBRIC, KeptAnswers(model, store or FakeStore(), paid_by="run"), judge)
+    return Drafter(RUBRIC, KeptAnswers(model, store or MemoryAnswers(), paid_by="run"), judge)
 
 
 def drafts(*clusters: Cluster, by: Drafter | None, **changes: Any) -> Drafts:
@@ -74,7 +92,7 @@ def test_where_traffic_offers_nothing_the_model_does() -> None:
     ],
 )
 def test_what_traffic_offers_comes_first_and_costs_nothing(changes: dict[str, Any], expected: tuple[str, str]) -> None:
-    model = FakeModel(lambda _question: {"expected": GOOD})
+    model = ScriptedModel(lambda _system, _user: {"expected": GOOD})
     found = drafts(cluster(1, **changes), by=drafter(model))
     assert (offered(found), model.asked) == ([expected], [])
 
@@ -111,7 +129,7 @@ def test_a_draft_is_judged_once_on_what_the_agent_was_given() -> None:
 
 
 def test_one_draft_that_fails_leaves_the_others() -> None:
-    model = FakeModel(lambda asked: {"expected": "Bad." if "refund" in asked.text.splitlines()[1] else GOOD})
+    model = ScriptedModel(lambda _system, text: {"expected": "Bad." if "my refund" in text else GOOD})
     found = drafts(cluster(1, text="my refund"), cluster(2, text="my parcel"), by=drafter(model))
     assert offered(found) == [(None, "none"), (GOOD, "model")]
 
@@ -122,26 +140,26 @@ def test_without_a_model_the_week_says_why_there_is_no_draft() -> None:
 
 
 def test_while_the_endpoint_is_down_the_reviewer_writes_it() -> None:
-    found = drafts(cluster(1), by=drafter(FakeModel(lambda _question: TransientError("no answer"))))
+    found = drafts(cluster(1), by=drafter(ScriptedModel(lambda _system, _user: TransientError("no answer"))))
     assert (offered(found), dict(found.not_drafted)) == ([(None, "none")], {"no answer": 1})
 
 
 def test_an_identical_run_asks_the_model_nothing() -> None:
-    model, store = FakeModel(lambda _question: {"expected": GOOD}), FakeStore()
+    model, store = ScriptedModel(lambda _system, _user: {"expected": GOOD}), MemoryAnswers()
     first = drafts(cluster(1), by=drafter(model, store=store))
     second = drafts(cluster(1), by=drafter(model, store=store))
     assert (len(model.asked), second.cases) == (1, first.cases)
 
 
 def test_only_calls_that_were_made_are_counted() -> None:
-    model, store = FakeModel(lambda _question: {"expected": GOOD}), FakeStore()
+    model, store = ScriptedModel(lambda _system, _user: {"expected": GOOD}), MemoryAnswers()
     runs = [drafts(cluster(1), by=drafter(model, store=store)) for _ in range(2)]
     assert [(found.calls, found.by_model) for found in runs] == [(1, 1), (0, 1)]
 
 
 def test_a_rejected_draft_is_not_written_again() -> None:
     """Its judgement is kept by the judge."""
-    model, store = FakeModel(lambda _question: {"expected": "Bad."}), FakeStore()
+    model, store = ScriptedModel(lambda _system, _user: {"expected": "Bad."}), MemoryAnswers()
     drafts(cluster(1), by=drafter(model, store=store))
     found = drafts(cluster(1), by=drafter(model, store=store))
     assert (len(model.asked), offered(found)) == (1, [(None, "none")])
@@ -180,12 +198,12 @@ def test_a_span_without_an_answer_can_have_a_draft() -> None:
 
 @given(hostile_texts(12))
 def test_a_draft_hides_nothing_from_its_reviewer(text: str) -> None:
-    by = drafter(FakeModel(lambda _question: {"expected": f"a{text}"}), FakeJudge(lambda _output: PASSES))
+    by = drafter(ScriptedModel(lambda _system, _user: {"expected": f"a{text}"}), FakeJudge(lambda _output: PASSES))
     ((expected, _source),) = offered(drafts(cluster(1), by=by))
     assert not set(expected or "") & (ZERO_WIDTH | BIDI_CONTROLS | {"\x00", "\x1b"})
 
 
 def test_a_draft_with_half_a_character_can_be_written() -> None:
-    by = drafter(FakeModel(lambda _question: {"expected": "a\ud83d"}), FakeJudge(lambda _output: PASSES))
+    by = drafter(ScriptedModel(lambda _system, _user: {"expected": "a\ud83d"}), FakeJudge(lambda _output: PASSES))
     ((expected, _source),) = offered(drafts(cluster(1), by=by))
     assert (expected or "").encode() == b"a"

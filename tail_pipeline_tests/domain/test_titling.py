@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -21,14 +23,14 @@ from tail_pipeline.domain.titling import (
 )
 from tail_pipeline.domain.weighted_clusters import Cluster
 from tail_pipeline_tests.domain.builders import cluster
-from tail_pipeline_tests.domain.fakes import FakeModel, FakeStore, Say
+from tail_pipeline_tests.scripted_judge import MemoryAnswers, ScriptedModel
 from tail_pipeline_tests.strategies import BIDI_CONTROLS, ZERO_WIDTH, hostile_texts
 
 PUNCTUATION = frozenset(" ,?%§.'’-")
 
 
-def titled(clusters: list[Cluster], say: Say) -> TitledClusters:
-    return with_model_titles(clusters, KeptAnswers(FakeModel(say), FakeStore(), paid_by="run"))
+def titled(clusters: list[Cluster], say: Callable[[str, str], Any]) -> TitledClusters:
+    return with_model_titles(clusters, KeptAnswers(ScriptedModel(say), MemoryAnswers(), paid_by="run"))
 
 
 def problem(title: str) -> str | None:
@@ -40,25 +42,27 @@ def titles(found: TitledClusters) -> list[str]:
 
 
 def test_a_cluster_is_called_what_the_model_calls_it() -> None:
-    found = titled([cluster(1), cluster(2)], lambda _question: {"title": "Refunds that take too long"})
+    found = titled([cluster(1), cluster(2)], lambda _system, _user: {"title": "Refunds that take too long"})
     assert (titles(found), found.by_model) == (["Refunds that take too long"] * 2, 2)
 
 
 def test_only_the_title_of_a_cluster_changes() -> None:
-    found = titled([cluster(1)], lambda _question: {"title": "Late refunds"})
+    found = titled([cluster(1)], lambda _system, _user: {"title": "Late refunds"})
     assert found.clusters == [cluster(1, title="Late refunds")]
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.UNCLUSTERED])
 def test_every_cluster_that_a_file_shows_gets_a_title(outcome: Outcome) -> None:
-    assert titles(titled([cluster(1, outcome=outcome)], lambda _question: {"title": "Late refunds"})) == [
+    assert titles(titled([cluster(1, outcome=outcome)], lambda _system, _user: {"title": "Late refunds"})) == [
         "Late refunds"
     ]
 
 
 def test_spans_that_stand_alone_are_not_paid_for() -> None:
-    model = FakeModel(lambda _question: {"title": "Late refunds"})
-    found = with_model_titles([cluster(1, outcome=Outcome.UNCLUSTERED)], KeptAnswers(model, FakeStore(), paid_by="run"))
+    model = ScriptedModel(lambda _system, _user: {"title": "Late refunds"})
+    found = with_model_titles(
+        [cluster(1, outcome=Outcome.UNCLUSTERED)], KeptAnswers(model, MemoryAnswers(), paid_by="run")
+    )
     assert (len(model.asked), titles(found)) == (0, ["Refund timing"])
 
 
@@ -68,12 +72,12 @@ def test_without_a_model_the_words_stay_and_the_week_says_why() -> None:
 
 
 def test_while_the_endpoint_is_down_the_words_stay_and_are_counted() -> None:
-    found = titled([cluster(1), cluster(2, text="other")], lambda _question: TransientError("no answer"))
+    found = titled([cluster(1), cluster(2, text="other")], lambda _system, _user: TransientError("no answer"))
     assert (titles(found), found.by_model, dict(found.not_given)) == (["Refund timing"] * 2, 0, {"no answer": 2})
 
 
 def test_a_title_that_cannot_be_used_leaves_the_words() -> None:
-    found = titled([cluster(1)], lambda _question: {"title": "**" * 10})
+    found = titled([cluster(1)], lambda _system, _user: {"title": "**" * 10})
     assert (titles(found), dict(found.not_given)) == (["Refund timing"], {"the title holds no words": 1})
 
 
@@ -163,7 +167,7 @@ def test_an_inert_title_stays_as_it_is(text: str) -> None:
 
 @given(hostile_texts(12))
 def test_whatever_a_model_says_a_title_is_short_and_on_one_line(text: str) -> None:
-    title = titles(titled([cluster(1)], lambda _question: {"title": text}))[0]
+    title = titles(titled([cluster(1)], lambda _system, _user: {"title": text}))[0]
     assert (len(title) <= MAX_TITLE_CHARS, len(title.split()) <= MAX_TITLE_WORDS, len(title.splitlines())) == (
         True,
         True,

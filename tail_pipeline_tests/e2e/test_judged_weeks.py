@@ -18,6 +18,7 @@ import pytest
 from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline.defs.runs import MinedCell, mine_cells
 from tail_pipeline.domain.agents import AgentsConfig
+from tail_pipeline.domain.judge_prompts import RUBRIC_INSTRUCTIONS
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.weeks import MiningDay
 from tail_pipeline_tests.conftest import commit_all, git
@@ -34,7 +35,7 @@ from tail_pipeline_tests.model_server import (
     wrong_key_reply,
 )
 from tail_pipeline_tests.real_data import MTRAG_HUMAN, REPLAY_WEEKS, mtrag_human
-from tail_pipeline_tests.scripted_judge import grade, tagged
+from tail_pipeline_tests.scripted_judge import grade, tagged, written
 
 WEEK = "2026-W17"
 DAY = MiningDay.parse(f"{WEEK}-1")
@@ -89,8 +90,8 @@ class Judged:
         return (self.checkout / ".tail" / "pull_requests" / f"{week}.md").read_text(encoding="utf-8")
 
     def questions(self, start: int = 0) -> list[str]:
-        """What was asked about the criteria, faithfulness left out."""
-        return [request.user for request in self.server.requests[start:] if "policy:" in request.system]
+        """What was asked about the criteria; faithfulness, titles and drafts are left out."""
+        return [one.user for one in self.server.requests[start:] if one.system.startswith(RUBRIC_INSTRUCTIONS)]
 
 
 @pytest.fixture
@@ -244,6 +245,8 @@ def _publishers_judges(rows: list[tuple[str, str, float, float]]) -> Callable[[s
     known = {(_folded(asked), _folded(answer)): (rubric, faithful) for asked, answer, rubric, faithful in rows}
 
     def reply(system: str, user: str) -> dict[str, Any]:
+        if (text := written(system)) is not None:
+            return text
         if statements := tagged(user, "statement"):
             return {
                 "verdicts": [
