@@ -201,9 +201,3 @@ def test_a_draft_hides_nothing_from_its_reviewer(text: str) -> None:
     by = drafter(ScriptedModel(lambda _system, _user: {"expected": f"a{text}"}), FakeJudge(lambda _output: PASSES))
     ((expected, _source),) = offered(drafts(cluster(1), by=by))
     assert not set(expected or "") & (ZERO_WIDTH | BIDI_CONTROLS | {"\x00", "\x1b"})
-
-
-def test_a_draft_with_half_a_character_can_be_written() -> None:
-    by = drafter(ScriptedModel(lambda _system, _user: {"expected": "a\ud83d"}), FakeJudge(lambda _output: PASSES))
-    ((expected, _source),) = offered(drafts(cluster(1), by=by))
-    assert (expected or "").encode() == b"a"

@@ -70,6 +70,7 @@ def test_sections_come_in_the_order_of_decisions() -> None:
     assert [line.split(":")[0] for line in text.splitlines() if line.startswith("## ")] == [
         "## Scorecard",
         "## Cases",
+        "## Expected outputs",
         "## Trend",
         "## Not proposed",
         "## Complaints that stand alone",

@@ -92,7 +92,9 @@ def test_a_draft_that_the_judge_does_not_pass_is_not_offered(judged: Judged) -> 
 
 
 @pytest.mark.parametrize(
-    "reply", [lambda _request: error_reply(503), wrong_key_reply, lambda _request: (200, {}, b"{")], ids=str
+    "reply",
+    [lambda _request: error_reply(503), wrong_key_reply],
+    ids=["down", "wrong key"],
 )
 def test_a_model_that_writes_nothing_costs_titles_and_drafts_only(
     judged: Judged, reply: Callable[[Request], Reply]
