@@ -53,11 +53,13 @@ _STEERING = "(?i)" + "|".join(
             r"\b(?:mark|rate|grade|consider|treat)\b[^.]{0,30}\b(?:statement|claim|criteri|answer|response)[^.]{0,20}"
             r"\bas (?:supported|faithful|met|passed|passing)\b"
         ),
-        r"\byou are (?:now )?(?:the|a|an) (?:judge|grader|evaluator|assessor)\b",
+        r"\byou are (?:now (?:the|a|an) (?:judge|assessor)|(?:now )?(?:the|a|an) (?:grader|evaluator))\b",
         r"\b(?:attention|note to|message to|dear)\b[^.]{0,20}\b(?:judge model|llm judge|grader|evaluator|assessor)\b",
         r"\bnew (?:system )?(?:instructions|prompt)\b\s?:",
         r"\b(?:repeat|reveal|print|show|output)\b[^.]{0,30}\b(?:system prompt|(?:your|initial|hidden) (?:instructions|prompt))\b",
-        r"\"(?:score|verdicts?|supported)\"\s?:\s?(?:1\b|true|\[|\{)",
+        # Verdicts as a judge writes them; a score alone is what many an API returns.
+        r"\"verdicts\"\s?:\s?\[|\"(?:score|supported)\"\s?:\s?(?:1\b|true)[^}]{0,80}\"(?:reason|criterion|statement)\"",
+        r"\"(?:reason|criterion|statement)\"\s?:[^}]{0,80}\"(?:score|supported)\"\s?:\s?(?:1\b|true)",
         r"\b(?:ignorier|vergiss|vergess)\w*\b[^.]{0,40}\b(?:anweisung|instruktion|vorgabe)",
         r"\b(?:ignor[ae]|olvid[ae]|esqueç[ao])\w*\b[^.]{0,40}\b(?:instrucciones|instruções)\b",
         r"\b(?:ignore[zr]?|oublie[zr]?)\b[^.]{0,30}\b(?:instructions (?:précédentes|ci-dessus)|consignes)\b",
