@@ -21,7 +21,6 @@ import polars as pl
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.embedding import Encoder, canonical
 from tail_pipeline.domain.errors import PermanentError, TransientError
-from tail_pipeline.domain.hostile_text import flag_columns
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.judging import NOT_JUDGED, NOTHING_APPLIES, RubricJudge
 from tail_pipeline.domain.judging_order import JudgingOrder
@@ -38,6 +37,7 @@ from tail_pipeline.domain.scoring import (
     judged_columns,
 )
 from tail_pipeline.domain.spans import Batches, is_negative_feedback
+from tail_pipeline.domain.suspicious_text import with_flags
 
 NO_ANSWER = "the judge did not answer"
 _WAITING_PER_WORKER = 4
@@ -284,7 +284,7 @@ class JudgedScores:
                 judgements.append(_with_reason(known.judgement, found.failures.get(digest, BUDGET)))
             by.append(source)
             digests.append(digest and digest[:16])
-        return batch.hstack(judged_columns(judgements, by, digests)).with_columns(flag_columns())
+        return with_flags(batch.hstack(judged_columns(judgements, by, digests)))
 
 
 class _Kept:
