@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import Field
+
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
 from tail_pipeline.domain.weighted_clusters import Cluster
@@ -20,11 +22,21 @@ MAX_OUTPUT_CHARS = 4_000
 ExpectedSource = Literal["user_correction", "passing_span", "model", "none"]
 
 
+class Judged(Record):
+    """What the judge said of one criterion; ``score`` is null where the criterion does not apply."""
+
+    criterion: str
+    score: float | None
+    reason: str
+
+
 class DraftedCase(Record):
-    """What a case takes from the spans behind a cluster."""
+    """What a case takes from the spans behind a cluster; ``judged`` and ``flags`` are those of the representative."""
 
     context: list[str]
     observed_output: str | None = None
+    judged: list[Judged] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list)
     expected: str | None
     expected_source: ExpectedSource
 
@@ -39,6 +51,11 @@ def draft(cluster: Cluster, spans: Mapping[SpanKey, Mapping[str, Any]]) -> Draft
     seen: dict[str, Any] = {
         "context": [cut(text, MAX_CONTEXT_CHARS) for text in (representative["contexts"] or [])[:MAX_CONTEXTS]],
         "observed_output": None if output is None else cut(output, MAX_OUTPUT_CHARS),
+        "judged": [
+            Judged(criterion=one["name"], score=one["score"] and round(one["score"], 4), reason=one["reason"])
+            for one in representative["criteria"] or []
+        ],
+        "flags": representative["flags"] or [],
     }
     if cluster.corrected_by:
         correction = spans[cluster.corrected_by]["correction"]

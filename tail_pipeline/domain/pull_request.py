@@ -19,6 +19,7 @@ _MAX_SECTION_CHARS = 10_000
 _MAX_EXCERPT_CHARS = 700
 
 _COSTLY = " ⚠"
+_FLAG = "⚑"
 _WHY = {
     "over_cap": "over the cap",
     "known": "known: already in cases.yaml, failing again",
@@ -157,9 +158,10 @@ def _case_row(case: TailCase) -> str:
     triggers = ", ".join(f"{name} {count}" for name, count in case.cluster.triggers.items() if count)
     costly = _COSTLY if case.cost_weight > 1 else ""
     labels = f" ({inline(', '.join(case.labels), 60)})" if case.labels else ""
+    flags = f" {_FLAG} {inline(', '.join(case.cluster.flags), 60)}" if case.cluster.flags else ""
     cells = [
         f"`{case.id}`",
-        f"{inline(case.title, 120)}{labels}{costly}",
+        f"{inline(case.title, 120)}{labels}{costly}{flags}",
         str(case.cluster.weight),
         str(case.cluster.size),
         triggers,
@@ -197,12 +199,23 @@ def _details(cases: Sequence[TailCase], room: int) -> list[str]:
             ("Expected", case.expected),
         ]
         parts = [f"{name}:\n\n{fenced(_excerpt(text))}" for name, text in texts if text]
+        if judged := _judged(case):
+            parts.insert(-1 if case.expected else len(parts), f"The judge found:\n\n{judged}")
         block = f"<details><summary><code>{case.id}</code></summary>\n\n" + "\n\n".join(parts) + "\n\n</details>"
         room -= len(block) + 2
         if room < 0:
             break
         blocks.append(block)
     return blocks
+
+
+def _judged(case: TailCase) -> str:
+    """The criteria the answer did not fully meet, worst first; a judge quotes what it read, so its words are made inert."""
+    found = sorted(
+        ((one.score, one) for one in case.cluster.judged if one.score is not None and one.score < 1),
+        key=lambda pair: pair[0],
+    )
+    return "\n".join(f"- `{one.criterion}` {score:.2f}: {inline(one.reason)}" for score, one in found)
 
 
 def _excerpt(text: str) -> str:

@@ -38,7 +38,9 @@ def reviewed_text(path: str, proposal: TailFile, proposal_text: str, versions: S
         return proposal_text
     ever = {case_id for version in versions for case_id in case_ids(version.text)}
     new = [case for case in proposal.cases if case.id not in ever]
-    current, ours = _entries(versions[-1].text), _entries(proposal_text)
+    current = _entries(versions[-1].text)
+    newline = "\r\n" if "\r\n" in current.get(_CASES, "") else "\n"
+    ours = {key: text.replace("\n", newline) for key, text in _entries(proposal_text).items()}
     if _CASES not in current:
         if new:
             raise PermanentError(
@@ -54,8 +56,7 @@ def reviewed_text(path: str, proposal: TailFile, proposal_text: str, versions: S
             merged[key] = _appended(text, new)
         else:
             merged[key] = ours[key] if key in ours and key not in touched else text
-    newline = "\r\n" if "\r\n" in current[_CASES] else "\n"
-    return "".join(text.replace("\r\n", "\n").replace("\n", newline) for text in merged.values())
+    return "".join(merged.values())
 
 
 def case_ids(text: str) -> set[str]:

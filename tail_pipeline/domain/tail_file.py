@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from tail_pipeline.domain.audit import Audit
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
 from tail_pipeline.domain.checks import Share
-from tail_pipeline.domain.drafting import MAX_TEXT_CHARS, DraftedCase, ExpectedSource, cut
+from tail_pipeline.domain.drafting import MAX_TEXT_CHARS, DraftedCase, ExpectedSource, Judged, cut
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import CostWeight, Rubric
@@ -106,7 +106,11 @@ class Run(Record):
 
 
 class CaseCluster(Record):
-    """What the traffic behind a case looked like; ``observed_output`` is what the agent answered to ``input``."""
+    """What the traffic behind a case looked like.
+
+    ``observed_output`` is what the agent answered to ``input``, ``judged`` what the judge said of it, by criterion, and ``flags``
+    what is suspicious about its texts; the last two are left out of the file where they are empty.
+    """
 
     size: int
     weight: int
@@ -115,6 +119,8 @@ class CaseCluster(Record):
     novelty: Literal["new", "returning", "revived"]
     first_seen: str
     observed_output: str | None = None
+    judged: list[Judged] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list)
     span_ids: list[str]
     paraphrases: list[str]
 
@@ -399,6 +405,8 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
             novelty=cluster.novelty.value if cluster.novelty else "new",
             first_seen=cluster.first_seen or str(week),
             observed_output=drafted.observed_output,
+            judged=drafted.judged,
+            flags=drafted.flags,
             span_ids=[span_id[:MAX_NAME_CHARS] for _, span_id in cluster.members[:MAX_SPAN_IDS]],
             paraphrases=[cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
         ),
@@ -407,7 +415,11 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
 
 def _case_layout(case: TailCase) -> dict[str, Any]:
     layout = _without_empty_run(case)
-    layout["cluster"]["triggers"] = Flow(layout["cluster"]["triggers"])
+    cluster = {name: value for name, value in layout["cluster"].items() if value or name not in ("judged", "flags")}
+    cluster["triggers"] = Flow(cluster["triggers"])
+    if "judged" in cluster:
+        cluster["judged"] = [Flow(one) for one in cluster["judged"]]
+    layout["cluster"] = cluster
     return layout
 
 

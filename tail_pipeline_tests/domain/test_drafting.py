@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from tail_pipeline.domain.drafting import MAX_CONTEXTS, draft
+from tail_pipeline.domain.drafting import MAX_CONTEXTS, Judged, draft
 from tail_pipeline_tests.domain.builders import cluster
 
 KEYS = {name: (f"trace-{name}", f"span-{name}") for name in ("asked", "corrected", "passing")}
+UNJUDGED: dict[str, Any] = {"criteria": [], "flags": []}
 SPANS = {
-    KEYS["asked"]: {"contexts": ["source"], "correction": None, "output": "wrong"},
+    KEYS["asked"]: {"contexts": ["source"], "correction": None, "output": "wrong", **UNJUDGED},
     KEYS["corrected"]: {"contexts": None, "correction": "The user's own.", "output": "wrong"},
     KEYS["passing"]: {"contexts": None, "correction": None, "output": "A good answer."},
 }
@@ -39,6 +40,22 @@ def test_a_passing_span_without_an_answer_is_no_draft(output: str | None) -> Non
 
 
 def test_a_draft_keeps_a_bounded_context() -> None:
-    spans = {KEYS["asked"]: {"contexts": ["c" * 10_000] * 50, "correction": None, "output": None}}
+    spans = {KEYS["asked"]: {"contexts": ["c" * 10_000] * 50, "correction": None, "output": None, **UNJUDGED}}
     found = draft(cluster(1, representative=KEYS["asked"]), spans)
     assert (len(found.context), max(map(len, found.context)) < 8_100) == (MAX_CONTEXTS, True)
+
+
+def test_a_case_keeps_what_the_judge_said_of_its_representative() -> None:
+    criteria = [
+        {"name": "policy", "score": 0.23456, "reason": "hides a clause"},
+        {"name": "fit", "score": None, "reason": ""},
+    ]
+    spans = {KEYS["asked"]: SPANS[KEYS["asked"]] | {"criteria": criteria, "flags": ["steering"]}}
+    found = draft(cluster(1, representative=KEYS["asked"]), spans)
+    assert (found.judged, found.flags) == (
+        [
+            Judged(criterion="policy", score=0.2346, reason="hides a clause"),
+            Judged(criterion="fit", score=None, reason=""),
+        ],
+        ["steering"],
+    )

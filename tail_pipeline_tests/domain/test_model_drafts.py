@@ -54,7 +54,13 @@ class FakeJudge:
 
 
 def spans(*clusters: Cluster, **changes: Any) -> dict[Any, dict[str, Any]]:
-    row = {"output": FAILED.output, "contexts": list(FAILED.contexts), "correction": None} | changes
+    row = {
+        "output": FAILED.output,
+        "contexts": list(FAILED.contexts),
+        "correction": None,
+        "criteria": [],
+        "flags": [],
+    } | changes
     answers = {CORRECTION: row | {"correction": "The user's own."}, ANSWER: row | {"output": "A passing answer."}}
     return answers | {one.representative: row for one in clusters}
 
