@@ -403,7 +403,8 @@ def test_a_file_reads_as_designed() -> None:
         "window: {start: 2026-04-13T00:00:00Z, end: 2026-04-20T00:00:00Z}",
         f"rubric: {{sha: {yaml_word(RUBRIC.sha)}, rubric_min_score: 0.82, ragas_faithfulness: 0.78, judge_model: null}}",
         (
-            "counts: {spans: 100, scored: 98, recorded: 0, judged: 0, unscored: 2, over_budget: 0, failing: 12, clusters: 4, new_clusters: 3, cases: 3, "
+            "counts: {spans: 100, scored: 98, recorded: 0, judged: 0, unscored: 2, over_budget: 0, failing: 12, clusters: 4, "
+            "new_clusters: 3, cases: 3, "
             "over_cap: 0, unclustered: 1, max_clusters: 20}"
         ),
     ]
