@@ -16,7 +16,7 @@ weeks in which it was no larger.
 
 Run from the root of the checkout::
 
-    python -m benchmarks.judging_budget [--intents PATH] [--weeks 10] [--markdown]
+    OMP_NUM_THREADS=1 python -m benchmarks.judging_budget [--intents PATH] [--weeks 10] [--markdown]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,13 @@ def build_week(utterances: dict[str, list[str]], rng: np.random.Generator) -> We
     shares = 1 / np.arange(1, clusters + 1)
     sizes = np.maximum(2, np.round((SPANS * FAILING_SHARE - alone) * shares / shares.sum())).astype(int)
     drawn = [
-        (pools[name].pop(), number, True) for number, name in enumerate(names[:clusters]) for _ in range(sizes[number])
+        (text, number, True)
+        for number, (name, size) in enumerate(zip(names, sizes, strict=False))
+        for text in pools[name][:size]
     ]
+    left = {name: pools[name][size:] for name, size in zip_longest(names, sizes, fillvalue=0)}
     fails_always = {name for name in names[:clusters] if rng.random() < 0.5}
-    others = rng.permutation([text for name in names if name not in fails_always for text in pools[name]])
+    others = rng.permutation([text for name in names if name not in fails_always for text in left[name]])
     others = others[: SPANS - len(drawn)]
     drawn += [(str(text), ALONE, row < alone) for row, text in enumerate(others)]
     drawn = [drawn[row] for row in rng.permutation(len(drawn))]
@@ -144,6 +148,7 @@ def uniformly(week: Week, budget: int, seed: str) -> Outcome:
     return Outcome(judged)
 
 
+TITLES = ("uniform", "judging order", "judging order, no recorded scores")
 COLUMNS = (
     *("clusters", "2+", *(f"{name}{more}" for name, _, _ in SIZES for more in ("", ", 2+"))),
     *("regulatory", "spans", "stated", "true", "held", "rounds"),
@@ -198,13 +203,10 @@ def report(path: Path, count: int, seed: int, *, markdown: bool) -> None:
         unscored = replace(week, recorded=[None] * len(week.texts))
         for budget in BUDGETS:
             calls, draw = int(budget * len(week.texts)), f"{seed} {number}"
-            for title, outcome in (
-                ("uniform", uniformly(week, calls, draw)),
-                ("judging order", in_judging_order(week, calls, draw)),
-                ("judging order, no recorded scores", in_judging_order(unscored, calls, draw)),
-            ):
+            found = (uniformly(week, calls, draw), *(in_judging_order(one, calls, draw) for one in (week, unscored)))
+            for title, outcome in zip(TITLES, found, strict=True):
                 outcomes.setdefault((title, budget), []).append(outcome)
-    rows = [[title, f"{budget:.0%}", *shares(weeks, found)] for (title, budget), found in sorted(outcomes.items())]
+    rows = [[title, f"{budget:.0%}", *shares(weeks, outcomes[title, budget])] for title in TITLES for budget in BUDGETS]
     print(table(["method", "calls", *COLUMNS], rows, markdown=markdown))
 
 
