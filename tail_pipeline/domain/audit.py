@@ -47,18 +47,21 @@ class Audit:
     def sentence(self) -> str:
         """One line for people, plain text that is safe in Markdown; the bound is never rounded up."""
         if not self.population:
-            return "Everything was judged."
+            return "Every distinct content was judged."
+        flagged = "of the distinct contents that full scoring would flag were found"
+        percent = int(self.lower_bound * 100)
         if not self.sampled:
-            return f"None of the {self.population:,} unjudged contents was audited: how much was missed is not known."
+            rest = f"should all {self.population:,} unjudged ones fail; none of them was audited"
+            return f"At least {percent} % {flagged}, {rest}."
         ground = (
-            f"{round(CONFIDENCE * 100)} % confidence; {self.sampled:,} of {self.population:,} unjudged contents "
-            f"were audited, {self.failing:,} failed"
+            f"{round(CONFIDENCE * 100)} % confidence; {self.sampled:,} of {self.population:,} unjudged ones were audited, "
+            f"{self.failing:,} failed"
         )
         if not self.found:
             most = int(_most_missed(self.population, self.sampled, self.failing))
-            return f"Nothing that full scoring would flag was found; at most {most:,} contents were missed ({ground})."
-        percent = int(self.lower_bound * 100)
-        return f"At least {percent} % of the contents that full scoring would flag were found ({ground})."
+            missed = f"at most {most:,} distinct contents were missed"
+            return f"Nothing that full scoring would flag was found; {missed} ({ground})."
+        return f"At least {percent} % {flagged} ({ground})."
 
 
 def most_failing(failing: int, sampled: int) -> float:

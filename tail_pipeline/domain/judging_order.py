@@ -106,10 +106,10 @@ class JudgingOrder:
 
     def _all_rounds(self) -> Iterator[list[int]]:
         ledger = self._ledger
-        ordinary = [one for one in self._shuffled if self._costly[one] or one not in ledger.complained]
+        anyway = [one for one in self._shuffled if one in ledger.complained and not self._costly[one]]
+        ordinary = [one for one in self._shuffled if one not in ledger.complained or self._costly[one]]
         if ledger.cost_of(ordinary) <= self._budget:
-            everything = sorted(self._shuffled, key=set(self._shuffled).difference(ordinary).__contains__)
-            yield from _unless_empty(ledger.take(everything))
+            yield from _unless_empty(ledger.take([*ordinary, *anyway]))
             return
         yield from _unless_empty(ledger.take(one for one in self._shuffled if self._costly[one]))
         reserve = min(ledger.left, int(AUDIT_SHARE * self._budget))
@@ -145,16 +145,17 @@ class JudgingOrder:
     def _by_group(self, texts: _ComparedTexts) -> Iterator[list[int]]:
         """One candidate of each group after another, then a second of each, and on from those that fail.
 
-        One at a time would need thousands of rounds. So a quarter of what the calls left could still pay for is opened at
-        once: enough calls stay for three neighbours of each, if they are as cheap. A failure then does not yet know of
-        those found in the same round, which neither cost nor gained clusters where it was measured.
+        One at a time would need thousands of rounds. So a quarter of what the calls left pay for is judged at once: enough
+        stay for three neighbours of each, up to the last rounds, which are not made smaller than a judge answers at once.
+        What this changes: a failure knows nothing of the others in its round, so that two of one cluster may both be
+        followed. Where it was measured the same share of clusters was found (.86 at a fifth of the calls), in 19 rounds for 245.
         """
         ledger = self._ledger
-        heads = self._heads(texts)
+        heads, dearest = self._heads(texts), max(ledger.costs)
         walks: list[NeighbourWalk] = []
         while True:
             walks, asked = self._walk_on(walks)
-            most = max(_LEAST_OPENED, int(_OPENED_SHARE * ledger.left))
+            most = max(_LEAST_OPENED, int(_OPENED_SHARE * ledger.left / dearest))
             opened = ledger.take(heads, most=most)
             if not walks and not opened:
                 return
