@@ -1,0 +1,238 @@
+"""How far a score and people agree on which answers fail.
+
+Lower scores are worse, and an answer fails below a threshold. Everything is computed from the ROC curve of "people say
+it fails"; intervals are percentiles of a bootstrap over contents (Efron 1979) with a fixed seed, for shares Wilson's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.estimates import Estimate, share
+from tail_pipeline.domain.repeat_correlation import RepeatError, repeat_error
+
+RESAMPLES = 1000
+SEED = 0
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One content: what people say, and its score in 0..1 per repeat; None with a reason where it was not scored."""
+
+    fails: bool
+    scores: tuple[float | None, ...]
+    unscored_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """At one threshold. ``precision``: of what scores below it, the share people fail; ``recall``: the converse.
+
+    ``kappa`` is Cohen's (1960): agreement beyond what two coins with these shares would reach.
+    """
+
+    threshold: float
+    below: int
+    kappa: Estimate | None
+    precision: Estimate | None
+    recall: Estimate | None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """The threshold with the largest kappa on these contents, and the agreement it gives on them.
+
+    ``unseen_kappa`` is the mean over resamples of choosing on the resample and deciding the contents left out of it: what
+    to expect on other contents, without the optimism of choosing and judging on the same ones.
+    """
+
+    threshold: Estimate
+    agreement: Agreement
+    unseen_kappa: float | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``failing`` are the contents people fail; ``auc`` is the chance that one of them scores below one that passes."""
+
+    contents: int
+    failing: int
+    unscored: Mapping[str, int]
+    auc: Estimate | None
+    at_threshold: Agreement
+    suggestion: Suggestion | None
+    repeats: RepeatError | None
+    mean_auc: Estimate | None
+    notes: tuple[str, ...]
+
+
+def calibrate(ratings: Sequence[Rating], threshold: float, *, resamples: int = RESAMPLES) -> Calibration:
+    """How the first score of each content agrees with people, and what further repeats add.
+
+    ``resamples`` are drawn for each interval; what cannot be said (only one of the two labels, nothing scored) is None, with a note. Raises PermanentError
+    without any content.
+    """
+    if not ratings:
+        raise PermanentError("nothing to calibrate on: no labelled answer was found")
+    scored = [rating for rating in ratings if rating.scores[0] is not None]
+    fails = np.array([rating.fails for rating in scored], dtype=bool)
+    scores = np.array([rating.scores[0] for rating in scored], dtype=float)
+    sample = _Sample(fails, scores, resamples)
+    repeated = [rating for rating in scored if len(rating.scores) > 1 and None not in rating.scores]
+    means = _Sample(
+        np.array([rating.fails for rating in repeated], dtype=bool),
+        np.array([np.mean([score for score in rating.scores if score is not None]) for rating in repeated], dtype=float),
+        resamples,
+    )
+    return Calibration(
+        contents=len(ratings),
+        failing=sum(rating.fails for rating in ratings),
+        unscored=dict(
+            Counter(rating.unscored_reason or "no reason" for rating in ratings if rating.scores[0] is None).most_common()
+        ),
+        auc=sample.auc(),
+        at_threshold=sample.agreement(threshold),
+        suggestion=sample.suggestion(),
+        repeats=repeat_error([[float(s) for s in r.scores if s is not None] for r in repeated], list(means.fails)),
+        mean_auc=means.auc(),
+        notes=_notes(sample),
+    )
+
+
+def _notes(sample: _Sample) -> tuple[str, ...]:
+    if len(sample.fails) == 0:
+        return ("no answer was scored, so nothing can be said about agreement",)
+    if not sample.has_both:
+        all_of_them = "fails" if sample.fails[0] else "passes"
+        return (f"every scored answer {all_of_them} for people; AUC, kappa and a threshold need both kinds",)
+    if len(np.unique(sample.scores)) == 1:
+        return ("every answer has the same score, so no threshold can tell them apart",)
+    return ()
+
+
+class _Sample:
+    """Scored contents, and resamples of them as weights: how often each content was drawn."""
+
+    def __init__(self, fails: Booleans, scores: Floats, resamples: int) -> None:
+        self.fails = fails
+        self.scores = scores
+        self._resamples_wanted = resamples
+
+    @property
+    def has_both(self) -> bool:
+        return bool(self.fails.any() and not self.fails.all())
+
+    def auc(self) -> Estimate | None:
+        """Area under the ROC curve, ties counted half; None unless people use both labels."""
+        if not self.has_both:
+            return None
+        drawn = [_auc(self.fails, self.scores, weights) for weights in self._resamples()]
+        return _estimate(_auc(self.fails, self.scores, np.ones(len(self.fails))), drawn)
+
+    def agreement(self, threshold: float) -> Agreement:
+        below = self.scores < threshold
+        hits = int((below & self.fails).sum())
+        kappa = None
+        if self.has_both:
+            drawn = [_kappa(self.fails, below, weights) for weights in self._resamples()]
+            kappa = _estimate(_kappa(self.fails, below, np.ones(len(below))), drawn)
+        return Agreement(
+            threshold=threshold,
+            below=int(below.sum()),
+            kappa=kappa,
+            precision=share(hits, int(below.sum())),
+            recall=share(hits, int(self.fails.sum())),
+        )
+
+    def suggestion(self) -> Suggestion | None:
+        """None unless people use both labels and scores differ."""
+        ones = np.ones(len(self.fails))
+        chosen = _best_threshold(self.fails, self.scores, ones) if self.has_both else None
+        if chosen is None:
+            return None
+        drawn, unseen = [], []
+        for weights in self._resamples():
+            threshold = _best_threshold(self.fails, self.scores, weights)
+            if threshold is None:
+                continue
+            drawn.append(threshold)
+            left_out = weights == 0
+            if left_out.any():
+                unseen.append(_kappa(self.fails[left_out], self.scores[left_out] < threshold, ones[left_out]))
+        known = [kappa for kappa in unseen if np.isfinite(kappa)]
+        return Suggestion(
+            threshold=_estimate(chosen, drawn),
+            agreement=self.agreement(chosen),
+            unseen_kappa=float(np.mean(known)) if known else None,
+        )
+
+    def _resamples(self) -> Iterator[Floats]:
+        """Weights of the resamples that hold both labels."""
+        generator = np.random.default_rng(SEED)
+        size = len(self.fails)
+        for _ in range(self._resamples_wanted):
+            weights = np.bincount(generator.integers(0, size, size), minlength=size).astype(float)
+            if 0 < (weights * self.fails).sum() < weights.sum():
+                yield weights
+
+
+def _estimate(value: float, drawn: Sequence[float]) -> Estimate:
+    known = [one for one in drawn if np.isfinite(one)]
+    low, high = np.percentile(known or [value], [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))
+
+
+def _curve(fails: Booleans, scores: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Weight of false and true alarms when everything up to each distinct score is called failing, and those scores."""
+    from sklearn.metrics import roc_curve
+
+    false_rate, true_rate, negated = roc_curve(fails, -scores, sample_weight=weights, drop_intermediate=False)
+    failing = (weights * fails).sum()
+    return false_rate * (weights.sum() - failing), true_rate * failing, -negated
+
+
+def _auc(fails: Booleans, scores: Floats, weights: Floats) -> float:
+    from sklearn.metrics import auc
+
+    false_alarms, hits, _ = _curve(fails, scores, weights)
+    return float(auc(false_alarms / false_alarms[-1], hits / hits[-1]))
+
+
+def _best_threshold(fails: Booleans, scores: Floats, weights: Floats) -> float | None:
+    """Half way between two neighbouring scores, where kappa is largest; the lowest of several, None without two scores."""
+    false_alarms, hits, values = _curve(fails, scores, weights)
+    if len(values) < 3:  # noqa: PLR2004 the curve begins with a point below all scores
+        return None
+    kappas = _kappa_of_counts(hits[1:-1], false_alarms[1:-1], hits[-1], false_alarms[-1])
+    place = 1 + int(np.argmax(kappas))
+    return float((values[place] + values[place + 1]) / 2)
+
+
+def _kappa(fails: Booleans, below: Booleans, weights: Floats) -> float:
+    failing = (weights * fails).sum()
+    kappa = _kappa_of_counts(
+        np.array([(weights * (fails & below)).sum()]),
+        np.array([(weights * (~fails & below)).sum()]),
+        failing,
+        weights.sum() - failing,
+    )
+    return float(kappa[0])
+
+
+def _kappa_of_counts(hits: Floats, false_alarms: Floats, failing: float, passing: float) -> Floats:
+    """(observed − expected) / (1 − expected) agreement, Cohen (1960); NaN where people and score are one constant."""
+    total = failing + passing
+    below = hits + false_alarms
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = (hits + passing - false_alarms) / total
+        expected = (below * failing + (total - below) * passing) / total**2
+        return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
