@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.estimates import Estimate, share
+from tail_pipeline.domain.judgement import Judgement
 from tail_pipeline.domain.repeat_correlation import RepeatError, repeat_error
 
 RESAMPLES = 1000
 SEED = 0
 
+Metric = Literal["rubric", "faithfulness"]
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
@@ -75,6 +78,14 @@ class Calibration:
     notes: tuple[str, ...]
 
 
+def rate(fails: bool, judgements: Sequence[Judgement], metric: Metric) -> Rating:
+    """One content with what each of at least one judging said; a broken floor counts as 0, as no mean makes up for it."""
+    first = judgements[0]
+    if metric == "faithfulness":
+        return Rating(fails, tuple(one.faithfulness for one in judgements), first.faithfulness_reason)
+    return Rating(fails, tuple(0.0 if one.broken_floors else one.score for one in judgements), first.unscored_reason)
+
+
 def calibrate(ratings: Sequence[Rating], threshold: float, *, resamples: int = RESAMPLES) -> Calibration:
     """How the first score of each content agrees with people, and what further repeats add.
 
@@ -90,14 +101,18 @@ def calibrate(ratings: Sequence[Rating], threshold: float, *, resamples: int = R
     repeated = [rating for rating in scored if len(rating.scores) > 1 and None not in rating.scores]
     means = _Sample(
         np.array([rating.fails for rating in repeated], dtype=bool),
-        np.array([np.mean([score for score in rating.scores if score is not None]) for rating in repeated], dtype=float),
+        np.array(
+            [np.mean([score for score in rating.scores if score is not None]) for rating in repeated], dtype=float
+        ),
         resamples,
     )
     return Calibration(
         contents=len(ratings),
         failing=sum(rating.fails for rating in ratings),
         unscored=dict(
-            Counter(rating.unscored_reason or "no reason" for rating in ratings if rating.scores[0] is None).most_common()
+            Counter(
+                rating.unscored_reason or "no reason" for rating in ratings if rating.scores[0] is None
+            ).most_common()
         ),
         auc=sample.auc(),
         at_threshold=sample.agreement(threshold),
@@ -210,7 +225,7 @@ def _auc(fails: Booleans, scores: Floats, weights: Floats) -> float:
 def _best_threshold(fails: Booleans, scores: Floats, weights: Floats) -> float | None:
     """Half way between two neighbouring scores, where kappa is largest; the lowest of several, None without two scores."""
     false_alarms, hits, values = _curve(fails, scores, weights)
-    if len(values) < 3:  # noqa: PLR2004 the curve begins with a point below all scores
+    if len(values) < 3:
         return None
     kappas = _kappa_of_counts(hits[1:-1], false_alarms[1:-1], hits[-1], false_alarms[-1])
     place = 1 + int(np.argmax(kappas))

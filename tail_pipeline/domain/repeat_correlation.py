@@ -45,7 +45,7 @@ def repeat_error(scores: Sequence[Sequence[float]], groups: Sequence[bool]) -> R
     values: NDArray[np.float64] = np.asarray(scores, dtype=float)
     labels = np.asarray(groups, dtype=bool)
     distinct = np.unique(labels)
-    if values.ndim != 2 or values.shape[1] < 2 or len(values) <= len(distinct):  # noqa: PLR2004 two scores make a pair
+    if values.ndim != 2 or values.shape[1] < 2 or len(values) <= len(distinct):
         return None
     contents, repeats = values.shape
     means = values.mean(axis=1)

@@ -93,7 +93,9 @@ def test_a_limit_above_the_number_of_rows_keeps_them_all(tmp_path: Path):
 
 def test_missing_columns_are_named_with_those_there_are(tmp_path: Path, suffix: str):
     path = written(tmp_path, suffix, [{"question": "q", "output": "a"}])
-    with pytest.raises(PermanentError, match="has no column input and no column bad; it has question, output. Name the"):
+    with pytest.raises(
+        PermanentError, match="has no column input and no column bad; it has question, output. Name the"
+    ):
         read_labels(path, column="bad")
 
 
