@@ -82,9 +82,9 @@ def _labelled(row: Row, context: str | None, column: str, fails_below: float | N
 
 def _text(row: Row, name: str) -> str:
     value = row.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} is {'missing' if value is None else f'no text but {value!r:.40}'}")
-    return value
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{name} is {'missing' if value is None else f'no text but {value!r:.40}'}")
 
 
 def _contexts(value: Any, name: str) -> tuple[str, ...]:
@@ -133,11 +133,13 @@ def _from_parquet(path: Path, wanted: Sequence[str]) -> tuple[Iterator[NumberedR
 
 def _from_csv(path: Path, wanted: Sequence[str]) -> tuple[Iterator[NumberedRow], list[str]]:
     frame = pl.read_csv(path, infer_schema=False)
-    return enumerate(frame.iter_rows(named=True), 1), frame.columns
+    rows = frame.select(name for name in frame.columns if name in wanted)
+    return enumerate(rows.iter_rows(named=True), 1), frame.columns
 
 
 def _from_json_lines(path: Path, wanted: Sequence[str]) -> tuple[Iterator[NumberedRow], list[str]]:
-    rows = []
+    rows: list[NumberedRow] = []
+    columns: dict[str, None] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if line.strip():
             try:
@@ -146,8 +148,9 @@ def _from_json_lines(path: Path, wanted: Sequence[str]) -> tuple[Iterator[Number
                 raise ValueError(f"row {number} is no JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ValueError(f"row {number} is no JSON object")
-            rows.append((number, row))
-    return iter(rows), list(dict.fromkeys(name for _, row in rows for name in row))
+            columns |= dict.fromkeys(row)
+            rows.append((number, {name: row[name] for name in wanted if name in row}))
+    return iter(rows), list(columns)
 
 
 _READERS = {".parquet": _from_parquet, ".csv": _from_csv, ".jsonl": _from_json_lines}

@@ -73,9 +73,9 @@ def calibrate(
 
     chosen = [(one, name) for one, names in chosen_segments(repo, agent, segment) for name in names]
     rubric_path = _only_rubric([one.rubric_path(name) for one, name in chosen])
-    repository = LocalGitRepository(repo, load_agents(repo).repository.base_branch)
+    config = load_agents(repo)
+    repository = LocalGitRepository(repo, config.repository.base_branch)
     rubric = load_rubric(repository, rubric_path)
-    judges = open_judges(rubric, rubric_path=rubric_path, repo_dir=repo, repeats=repeats)
     caveats: tuple[str, ...] = ()
     if labels:
         file = read_labels(labels, column=label_column, fails_below=fails_below, limit=limit)
@@ -87,9 +87,17 @@ def calibrate(
         answers = reviewed_answers(tails)
         caveats = (reviewer_agreement(tails).sentence, _MINED)
     threshold = rubric.rubric_min_score if metric == "rubric" else rubric.ragas_faithfulness
-    found = compare(
-        [rate(answer.fails, [judge.judge(answer.content) for judge in judges], metric) for answer in answers], threshold
-    )
+    with open_judges(
+        rubric,
+        config.endpoint(rubric.judge_model) if rubric.judge_model else None,
+        rubric_path=rubric_path,
+        repo_dir=repo,
+        repeats=repeats,
+        max_calls=max(one.max_judge_calls for one, _ in chosen),
+    ) as judges:
+        judged = judges.judge([answer.content for answer in answers])
+    ratings = [rate(answer.fails, judgements, metric) for answer, judgements in zip(answers, judged, strict=True)]
+    found = compare(ratings, threshold)
     if as_json:
         print_json(
             {"metric": metric, "rubric": rubric_path, "rubric_sha": rubric.sha} | asdict(found) | {"caveats": caveats}

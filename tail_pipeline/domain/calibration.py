@@ -89,8 +89,8 @@ def rate(fails: bool, judgements: Sequence[Judgement], metric: Metric) -> Rating
 def calibrate(ratings: Sequence[Rating], threshold: float, *, resamples: int = RESAMPLES) -> Calibration:
     """How the first score of each content agrees with people, and what further repeats add.
 
-    ``resamples`` are drawn for each interval; what cannot be said (only one of the two labels, nothing scored) is None, with a note. Raises PermanentError
-    without any content.
+    ``resamples`` are drawn for each interval. What cannot be said (only one of the two labels, nothing scored) is None,
+    with a note. Raises PermanentError without any content.
     """
     if not ratings:
         raise PermanentError("nothing to calibrate on: no labelled answer was found")
@@ -244,7 +244,7 @@ def _kappa(fails: Booleans, below: Booleans, weights: Floats) -> float:
 
 
 def _kappa_of_counts(hits: Floats, false_alarms: Floats, failing: float, passing: float) -> Floats:
-    """(observed − expected) / (1 − expected) agreement, Cohen (1960); NaN where people and score are one constant."""
+    """(observed - expected) / (1 - expected) agreement, Cohen (1960); NaN where people and score are one constant."""
     total = failing + passing
     below = hits + false_alarms
     with np.errstate(invalid="ignore", divide="ignore"):

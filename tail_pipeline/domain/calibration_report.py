@@ -27,7 +27,8 @@ def _lines(found: Calibration, score: str, caveats: tuple[str, ...]) -> Iterator
     yield from _agreement(found.at_threshold)
     if found.suggestion:
         chosen = found.suggestion
-        yield f"suggested  fails below {chosen.threshold.value:.3f}: the largest kappa on these answers; 95 % interval {_range(chosen.threshold)}"
+        between = f"95 % interval {chosen.threshold.low:.3f} to {chosen.threshold.high:.3f}"
+        yield f"suggested  fails below {chosen.threshold.value:.3f}: the largest kappa on these answers; {between}"
         yield from _agreement(chosen.agreement)
         if chosen.unseen_kappa is not None:
             yield f"           kappa {chosen.unseen_kappa:.2f} to be expected on other answers, by bootstrap"
@@ -51,12 +52,9 @@ def _repeats(found: RepeatError) -> Iterator[str]:
         yield "           scores do not vary, so nothing can be said about their errors"
         return
     yield f"           correlation {found.correlation:.2f} at most between the errors of two scores of one answer"
-    yield f"           the mean of {found.repeats} keeps {found.remaining:.0%} of the error of one; {found.repeats**-0.5:.0%} if errors were independent"
+    kept, at_best = found.remaining, found.repeats**-0.5
+    yield f"           the mean of {found.repeats} keeps {kept:.0%} of the error of one; {at_best:.0%} if errors were independent"
 
 
 def _shown(estimate: Estimate | None) -> str:
     return "not known" if estimate is None else str(estimate)
-
-
-def _range(estimate: Estimate) -> str:
-    return f"{estimate.low:.3f} to {estimate.high:.3f}"

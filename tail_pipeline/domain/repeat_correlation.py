@@ -27,7 +27,7 @@ class RepeatError:
     def remaining(self) -> float | None:
         """The error's standard deviation in the mean of all repeats, as a share of that of one score.
 
-        √(ρ + (1 − ρ)/k): the variance of a mean of k equally correlated values.
+        The root of c + (1 - c) / k, the variance of a mean of k values with correlation c; a negative one counts as 0.
         """
         if self.correlation is None:
             return None
@@ -39,7 +39,7 @@ def repeat_error(scores: Sequence[Sequence[float]], groups: Sequence[bool]) -> R
     """What repeats say about a judge; None with fewer than two repeats or too few contents.
 
     ``scores`` has one row per content, all of the same length; ``groups`` is people's label. The correlation is
-    ICC(1,1) of Shrout and Fleiss (1979), (MSB − MSW) / (MSB + (k − 1)·MSW), between contents of one label:
+    ICC(1,1) of Shrout and Fleiss (1979), (MSB - MSW) / (MSB + (k - 1) MSW), between contents of one label:
     MSB is taken around each label's mean, with one degree of freedom less for each label.
     """
     values: NDArray[np.float64] = np.asarray(scores, dtype=float)

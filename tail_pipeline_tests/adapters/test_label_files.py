@@ -94,7 +94,7 @@ def test_a_limit_above_the_number_of_rows_keeps_them_all(tmp_path: Path):
 def test_missing_columns_are_named_with_those_there_are(tmp_path: Path, suffix: str):
     path = written(tmp_path, suffix, [{"question": "q", "output": "a"}])
     with pytest.raises(
-        PermanentError, match="has no column input and no column bad; it has question, output. Name the"
+        PermanentError, match=r"has no column input and no column bad; it has question, output\. Name the"
     ):
         read_labels(path, column="bad")
 
@@ -122,13 +122,13 @@ def test_rows_that_cannot_be_used_are_named_together(tmp_path: Path):
 @pytest.mark.parametrize("value", ["good", float("nan"), True])
 def test_a_score_that_is_none_is_named(tmp_path: Path, value: Any):
     path = written(tmp_path, ".jsonl", [{"input": "q", "output": "a", "stars": value}])
-    with pytest.raises(PermanentError, match="row 1: stars is .*, which is no score"):
+    with pytest.raises(PermanentError, match=r"row 1: stars is .*, which is no score"):
         read_labels(path, column="stars", fails_below=2)
 
 
 def test_many_bad_rows_are_counted_after_the_first_five(tmp_path: Path):
     path = written(tmp_path, ".jsonl", [{"input": "q", "output": None, "bad": True}] * 8)
-    with pytest.raises(PermanentError, match="row 5: .*\n  and 3 more rows$"):
+    with pytest.raises(PermanentError, match=r"row 5: .*\n  and 3 more rows$"):
         read_labels(path, column="bad")
 
 
