@@ -81,7 +81,7 @@ def calibrate(
         file = read_labels(labels, column=label_column, fails_below=fails_below, limit=limit)
         answers = file.answers
         if file.unlabelled:
-            caveats = (f"{file.unlabelled} rows without a label were left out",)
+            caveats = (f"rows without a label, left out: {file.unlabelled}",)
     else:
         tails: list[TailFile] = [tail for one, name in chosen for tail in load_merged_tails(repository, one, name)]
         answers = reviewed_answers(tails)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,7 @@ def calibrate(ratings: Sequence[Rating], threshold: float, *, resamples: int = R
         ),
         resamples,
     )
+    suggestion = sample.suggestion()
     return Calibration(
         contents=len(ratings),
         failing=sum(rating.fails for rating in ratings),
@@ -116,14 +117,14 @@ def calibrate(ratings: Sequence[Rating], threshold: float, *, resamples: int = R
         ),
         auc=sample.auc(),
         at_threshold=sample.agreement(threshold),
-        suggestion=sample.suggestion(),
+        suggestion=suggestion,
         repeats=repeat_error([[float(s) for s in r.scores if s is not None] for r in repeated], list(means.fails)),
         mean_auc=means.auc(),
-        notes=_notes(sample),
+        notes=_notes(sample, suggestion),
     )
 
 
-def _notes(sample: _Sample) -> tuple[str, ...]:
+def _notes(sample: _Sample, suggestion: Suggestion | None) -> tuple[str, ...]:
     if len(sample.fails) == 0:
         return ("no answer was scored, so nothing can be said about agreement",)
     if not sample.has_both:
@@ -131,16 +132,21 @@ def _notes(sample: _Sample) -> tuple[str, ...]:
         return (f"every scored answer {all_of_them} for people; AUC, kappa and a threshold need both kinds",)
     if len(np.unique(sample.scores)) == 1:
         return ("every answer has the same score, so no threshold can tell them apart",)
+    if suggestion is None:
+        return ("no threshold agrees with people better than chance",)
     return ()
 
 
 class _Sample:
-    """Scored contents, and resamples of them as weights: how often each content was drawn."""
+    """Scored contents in the order of their scores; a resample of them is how often each was drawn."""
 
     def __init__(self, fails: Booleans, scores: Floats, resamples: int) -> None:
-        self.fails = fails
-        self.scores = scores
-        self._resamples_wanted = resamples
+        order = np.argsort(scores, kind="stable")
+        self.fails = fails[order]
+        self.scores = scores[order]
+        self._values, self._starts = np.unique(self.scores, return_index=True)
+        self._once = np.ones(len(scores))
+        self._resamples = resamples
 
     @property
     def has_both(self) -> bool:
@@ -150,16 +156,16 @@ class _Sample:
         """Area under the ROC curve, ties counted half; None unless people use both labels."""
         if not self.has_both:
             return None
-        drawn = [_auc(self.fails, self.scores, weights) for weights in self._resamples()]
-        return _estimate(_auc(self.fails, self.scores, np.ones(len(self.fails))), drawn)
+        return _estimate(self._auc(self._once), [self._auc(weights) for weights in self._drawn()])
 
     def agreement(self, threshold: float) -> Agreement:
         below = self.scores < threshold
         hits = int((below & self.fails).sum())
         kappa = None
         if self.has_both:
-            drawn = [_kappa(self.fails, below, weights) for weights in self._resamples()]
-            kappa = _estimate(_kappa(self.fails, below, np.ones(len(below))), drawn)
+            kappa = _estimate(
+                self._kappa(threshold, self._once), [self._kappa(threshold, weights) for weights in self._drawn()]
+            )
         return Agreement(
             threshold=threshold,
             below=int(below.sum()),
@@ -169,20 +175,16 @@ class _Sample:
         )
 
     def suggestion(self) -> Suggestion | None:
-        """None unless people use both labels and scores differ."""
-        ones = np.ones(len(self.fails))
-        chosen = _best_threshold(self.fails, self.scores, ones) if self.has_both else None
+        """None unless people use both labels and some threshold agrees with them better than chance."""
+        chosen = self._best_threshold(self._once) if self.has_both else None
         if chosen is None:
             return None
         drawn, unseen = [], []
-        for weights in self._resamples():
-            threshold = _best_threshold(self.fails, self.scores, weights)
-            if threshold is None:
-                continue
-            drawn.append(threshold)
-            left_out = weights == 0
-            if left_out.any():
-                unseen.append(_kappa(self.fails[left_out], self.scores[left_out] < threshold, ones[left_out]))
+        for weights in self._drawn():
+            threshold = self._best_threshold(weights)
+            if threshold is not None:
+                drawn.append(threshold)
+                unseen.append(self._kappa(threshold, (weights == 0).astype(float)))
         known = [kappa for kappa in unseen if np.isfinite(kappa)]
         return Suggestion(
             threshold=_estimate(chosen, drawn),
@@ -190,14 +192,39 @@ class _Sample:
             unseen_kappa=float(np.mean(known)) if known else None,
         )
 
-    def _resamples(self) -> Iterator[Floats]:
-        """Weights of the resamples that hold both labels."""
+    def _drawn(self) -> Iterator[Floats]:
+        """Resamples that hold both labels, the same ones each time."""
         generator = np.random.default_rng(SEED)
         size = len(self.fails)
-        for _ in range(self._resamples_wanted):
+        for _ in range(self._resamples):
             weights = np.bincount(generator.integers(0, size, size), minlength=size).astype(float)
-            if 0 < (weights * self.fails).sum() < weights.sum():
+            if 0 < weights[self.fails].sum() < size:
                 yield weights
+
+    def _curve(self, weights: Floats) -> tuple[Floats, Floats]:
+        """False alarms and hits when everything up to each distinct score is called failing, lowest score first."""
+        hits = np.add.reduceat(weights * self.fails, self._starts)
+        false_alarms = np.add.reduceat(weights * ~self.fails, self._starts)
+        return np.cumsum(false_alarms), np.cumsum(hits)
+
+    def _auc(self, weights: Floats) -> float:
+        false_alarms, hits = (np.concatenate([[0.0], counts]) for counts in self._curve(weights))
+        return float(np.trapezoid(hits, false_alarms) / (hits[-1] * false_alarms[-1]))
+
+    def _best_threshold(self, weights: Floats) -> float | None:
+        """Half way between two neighbouring scores, where kappa is largest and above 0; the lowest of several."""
+        false_alarms, hits = self._curve(weights)
+        kappas = _kappas(hits[:-1], false_alarms[:-1], hits[-1], false_alarms[-1])
+        place = int(np.argmax(kappas)) if len(kappas) else 0
+        if not len(kappas) or kappas[place] <= 0:
+            return None
+        return float((self._values[place] + self._values[place + 1]) / 2)
+
+    def _kappa(self, threshold: float, weights: Floats) -> float:
+        below = weights * (self.scores < threshold)
+        failing = weights[self.fails].sum()
+        hits = below[self.fails].sum()
+        return float(_kappas(hits, below.sum() - hits, failing, weights.sum() - failing))
 
 
 def _estimate(value: float, drawn: Sequence[float]) -> Estimate:
@@ -206,44 +233,7 @@ def _estimate(value: float, drawn: Sequence[float]) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
-def _curve(fails: Booleans, scores: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Weight of false and true alarms when everything up to each distinct score is called failing, and those scores."""
-    from sklearn.metrics import roc_curve
-
-    false_rate, true_rate, negated = roc_curve(fails, -scores, sample_weight=weights, drop_intermediate=False)
-    failing = (weights * fails).sum()
-    return false_rate * (weights.sum() - failing), true_rate * failing, -negated
-
-
-def _auc(fails: Booleans, scores: Floats, weights: Floats) -> float:
-    from sklearn.metrics import auc
-
-    false_alarms, hits, _ = _curve(fails, scores, weights)
-    return float(auc(false_alarms / false_alarms[-1], hits / hits[-1]))
-
-
-def _best_threshold(fails: Booleans, scores: Floats, weights: Floats) -> float | None:
-    """Half way between two neighbouring scores, where kappa is largest; the lowest of several, None without two scores."""
-    false_alarms, hits, values = _curve(fails, scores, weights)
-    if len(values) < 3:
-        return None
-    kappas = _kappa_of_counts(hits[1:-1], false_alarms[1:-1], hits[-1], false_alarms[-1])
-    place = 1 + int(np.argmax(kappas))
-    return float((values[place] + values[place + 1]) / 2)
-
-
-def _kappa(fails: Booleans, below: Booleans, weights: Floats) -> float:
-    failing = (weights * fails).sum()
-    kappa = _kappa_of_counts(
-        np.array([(weights * (fails & below)).sum()]),
-        np.array([(weights * (~fails & below)).sum()]),
-        failing,
-        weights.sum() - failing,
-    )
-    return float(kappa[0])
-
-
-def _kappa_of_counts(hits: Floats, false_alarms: Floats, failing: float, passing: float) -> Floats:
+def _kappas(hits: Any, false_alarms: Any, failing: float, passing: float) -> Any:
     """(observed - expected) / (1 - expected) agreement, Cohen (1960); NaN where people and score are one constant."""
     total = failing + passing
     below = hits + false_alarms

@@ -42,8 +42,8 @@ def _lines(found: Calibration, score: str, caveats: tuple[str, ...]) -> Iterator
 
 def _agreement(found: Agreement) -> Iterator[str]:
     yield f"           kappa     {_shown(found.kappa)}"
-    yield f"           precision {_shown(found.precision)}: of the {found.below} it fails, those people fail"
-    yield f"           recall    {_shown(found.recall)}: of those people fail, the ones it fails"
+    yield f"           precision {_shown(found.precision)}: the share of the {found.below} below it that people fail"
+    yield f"           recall    {_shown(found.recall)}: the share of what people fail that is below it"
 
 
 def _repeats(found: RepeatError) -> Iterator[str]:
