@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.grounding import support
@@ -52,6 +52,7 @@ def test_an_answer_without_words_has_no_support(output: str):
     assert supported(output, PASSAGE) is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(output=TEXTS, contexts=st.lists(TEXTS, max_size=3), more=TEXTS)
 def test_a_further_context_never_lowers_support(output: str, contexts: list[str], more: str):
     before, after = supported(output, *contexts), supported(output, *contexts, more)
@@ -59,6 +60,7 @@ def test_a_further_context_never_lowers_support(output: str, contexts: list[str]
     assert before is None or (after is not None and 0 < before <= after <= 1)
 
 
+@settings(max_examples=50, deadline=None)
 @given(output=TEXTS, contexts=st.lists(TEXTS, max_size=4))
 def test_the_order_of_contexts_does_not_matter(output: str, contexts: list[str]):
     assert supported(output, *contexts) == supported(output, *reversed(contexts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.judgement import Content
@@ -59,6 +59,7 @@ def test_a_case_counts_under_each_of_its_triggers():
     assert found.by_trigger == {"feedback": Decisions(1, 1), "rubric": Decisions(2, 1)}
 
 
+@settings(max_examples=50, deadline=None)
 @given(statuses=st.lists(st.sampled_from(STATUSES), max_size=20))
 def test_the_share_lies_in_its_interval(statuses: list[str]):
     found = reviewer_agreement([week(*(decided(number, status) for number, status in enumerate(statuses)))])
