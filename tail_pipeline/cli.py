@@ -5,16 +5,16 @@ Exit codes: 0 done, 1 a finding (a broken file, a failed run), 2 wrong usage or 
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tail_pipeline.commands.calibrate import calibrate
+from tail_pipeline.commands.options import chosen_agents, chosen_segments, print_json, print_table, repo_and_json
 from tail_pipeline.domain.errors import PermanentError, TailPipelineError
 
 Cell = tuple[Any, Any, str | None]
@@ -36,23 +36,8 @@ def main() -> None:
     """Mine the regression tail of an LLM agent's production traces into reviewed evaluation cases."""
 
 
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    @click.option(
-        "--repo",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=Path(),
-        help="Checkout that holds eval/agents.yaml; default: the current folder.",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")
-    @wraps(command)
-    def wrapped(repo: Path, **options: Any) -> Any:
-        return command(repo=repo.resolve(), **options)
-
-    return wrapped
-
-
 @main.command()
-@_common
+@repo_and_json
 @click.option("--agent", help="One agent; default: all of them.")
 @click.option("--segment", help="One segment; default: all of the agent's.")
 @click.option("--week", help="ISO week in which to mine, like 2026-W17: reads the seven days before its Monday.")
@@ -64,7 +49,7 @@ def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week
     from tail_pipeline.domain.weeks import IsoWeek
 
     cells: list[Cell] = []
-    for one, segments in _chosen(repo, agent, segment):
+    for one, segments in chosen_segments(repo, agent, segment):
         if day:
             days = [_mining_day_of(one, day)]
         elif week:
@@ -76,7 +61,7 @@ def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week
 
 
 @main.command()
-@_common
+@repo_and_json
 @click.option("--from", "first", required=True, help="First ISO week, like 2026-W14.")
 @click.option("--to", "last", required=True, help="Last ISO week, included.")
 @click.option("--agent", help="One agent; default: all of them.")
@@ -88,11 +73,11 @@ def backfill(repo: Path, as_json: bool, first: str, last: str, agent: str | None
     start, end = IsoWeek.parse(first), IsoWeek.parse(last)
     if end < start:
         raise click.UsageError(f"--from {first} is after --to {last}")
-    _mine(repo, _cells_of_weeks(_chosen(repo, agent, segment), weeks_between(start, end)), as_json)
+    _mine(repo, _cells_of_weeks(chosen_segments(repo, agent, segment), weeks_between(start, end)), as_json)
 
 
 @main.command()
-@_common
+@repo_and_json
 @click.option("--review", is_flag=True, help="Also fail on undecided cases: the check on a tail pull request.")
 def validate(repo: Path, as_json: bool, review: bool) -> None:
     """Check every file under the eval directories of the work tree."""
@@ -101,7 +86,7 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
     found = check_eval_files(repo)
     failed = bool(found.errors) or (review and bool(found.undecided))
     if as_json:
-        _print_json({kind: [vars(one) for one in findings] for kind, findings in vars(found).items()})
+        print_json({kind: [vars(one) for one in findings] for kind, findings in vars(found).items()})
     else:
         for finding in found.errors:
             click.echo(f"error: {finding}")
@@ -114,7 +99,7 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
 
 
 @main.command()
-@_common
+@repo_and_json
 @click.option("--week", required=True, help="ISO week, like 2026-W17.")
 @click.option("--agent", help="One agent; default: all of them.")
 @click.option("--segment", help="One segment; default: all of the agent's.")
@@ -130,7 +115,7 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
 
     repository = LocalGitRepository(repo, load_agents(repo).repository.base_branch)
     rows = []
-    for one, segments in _chosen(repo, agent, segment):
+    for one, segments in chosen_segments(repo, agent, segment):
         for name in segments:
             file, trend = load_week(repository, one, name, IsoWeek.parse(week))
             reasons = why_escalate(file, trend, one.escalating_labels) if file else ()
@@ -152,9 +137,9 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
                 }
             )
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
-    _print_table(rows, ["agent", "segment", "week", "verdict", "clusters"])
+    print_table(rows, ["agent", "segment", "week", "verdict", "clusters"])
     for row in rows:
         click.echo(f"\n{_named(row)}: {row['reason']}. {row['remark']}")
         if row["escalation"]:
@@ -162,7 +147,7 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
 
 
 @main.command("check-deadline")
-@_common
+@repo_and_json
 @click.option("--agent", help="One agent; default: all of them.")
 @click.option("--day", help="One mining day, like 2026-W17-1; default: the newest of each agent.")
 def check_deadline(repo: Path, as_json: bool, agent: str | None, day: str | None) -> None:
@@ -175,7 +160,7 @@ def check_deadline(repo: Path, as_json: bool, agent: str | None, day: str | None
     with dagster_instance(repo) as instance:
         checked = [
             check(instance, one, mining_day, now)
-            for one in _chosen_agents(repo, agent)
+            for one in chosen_agents(repo, agent)
             for mining_day in _days_with_deadline(one, day, named=agent is not None)
         ]
     if day and not checked:
@@ -194,17 +179,20 @@ def check_deadline(repo: Path, as_json: bool, agent: str | None, day: str | None
         for one in checked
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif not rows:
         click.echo("no mining day of these agents has come yet")
     else:
         shown = [row | {"missing": len(row["missing"]) if row["deadline_passed"] else "not due yet"} for row in rows]
-        _print_table(shown, ["agent", "day", "deadline", "cells", "missing"])
+        print_table(shown, ["agent", "day", "deadline", "cells", "missing"])
         for one in checked:
             for cell in one.late:
                 click.echo(f"missing: {missing_line(one.agent, cell)}", err=True)
     if any(one.late for one in checked):
         sys.exit(1)
+
+
+main.add_command(calibrate)
 
 
 @main.command()
@@ -242,7 +230,7 @@ def demo(target: Path, example: Path) -> None:
     create_scratch_repository(example, target)
     weeks = example_weeks()
     click.echo(f"Simulated traffic, mined in {weeks[0]} to {weeks[-1]}, in {target}", err=True)
-    _mine(target, _cells_of_weeks(_chosen(target, None, None), weeks), as_json=False)
+    _mine(target, _cells_of_weeks(chosen_segments(target, None, None), weeks), as_json=False)
     click.echo(
         f"\nThe traffic is simulated. Where to look:\n"
         f"  pull requests  {target}/.tail/pull_requests/\n"
@@ -250,27 +238,6 @@ def demo(target: Path, example: Path) -> None:
         f"  the verdict    {sys.argv[0]} escalate --repo {target} --week {weeks[-1]}\n"
         f"  Dagster's UI   make dev"
     )
-
-
-def _chosen(repo: Path, agent: str | None, segment: str | None) -> list[tuple[Any, list[str | None]]]:
-    """The agents and segments a command is about; raises PermanentError for a name that is not declared."""
-    agents = _chosen_agents(repo, agent)
-    if segment and not any(segment in one.segment_names for one in agents):
-        declared = sorted({name for one in agents for name in one.segment_names if name})
-        raise PermanentError(f"no segment '{segment}' in eval/agents.yaml; there are: {', '.join(declared) or 'none'}")
-    chosen = [(one, [name for name in one.segment_names if segment in (None, name)]) for one in agents]
-    return [(one, segments) for one, segments in chosen if segments]
-
-
-def _chosen_agents(repo: Path, agent: str | None) -> list[Any]:
-    from tail_pipeline.adapters.eval_files import load_configuration
-
-    config = load_configuration(repo)
-    if agent and config.agent(agent) is None:
-        raise PermanentError(
-            f"no agent '{agent}' in eval/agents.yaml; there are: {', '.join(a.name for a in config.agents)}"
-        )
-    return [one for one in config.agents if agent in (None, one.name)]
 
 
 def _days_with_deadline(agent: Any, day: str | None, *, named: bool) -> list[Any]:
@@ -373,7 +340,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             row["pull_request"] = "FAILED"
         rows.append(row)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         columns = [
             "agent",
@@ -389,7 +356,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             "pull_request",
             "number",
         ]
-        _print_table(rows, columns)
+        print_table(rows, columns)
     told: set[str] = set()
     for row in rows:
         for warning in row["warnings"]:
@@ -405,16 +372,3 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
 
 def _named(row: dict[str, Any]) -> str:
     return " ".join(str(row[key]) for key in ("agent", "segment", "day", "week") if row.get(key))
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Columns that hold anything, aligned."""
-    shown = [name for name in columns if any(row.get(name) is not None for row in rows)]
-    lines = [shown, *([("" if row.get(name) is None else str(row[name])) for name in shown] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(shown))]
-    for line in lines:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

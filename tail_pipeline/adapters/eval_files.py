@@ -54,10 +54,11 @@ class PublishedFindings:
 
 @dataclass(frozen=True)
 class History:
-    """What the repository remembers of one segment before a mining day."""
+    """What the repository remembers of one segment before a mining day; ``merged`` are the tail files reviewers are done with."""
 
     cases: list[EarlierCase]
     weeks: dict[IsoWeek, WeekNumbers]
+    merged: list[TailFile]
 
 
 def load_agents(repo_dir: Path) -> AgentsConfig:
@@ -136,8 +137,8 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
     """
     tails, versions, findings = _stored_tails(repository, agent, segment)
     cases: dict[str, EarlierCase] = {}
-    for tail, abandoned in versions:
-        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=abandoned)}
+    for tail, file in versions:
+        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=file.abandoned)}
     for path in _cases_paths(agent, segment):
         text = repository.read(path)
         if text is None:
@@ -152,7 +153,8 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
     if findings:
         raise InvalidFile(findings)
     weeks = {week: numbers_of(tail) for week, tail in tails.items() if week < before.iso_week}
-    return History(list(cases.values()), weeks)
+    merged = [tail for tail, file in versions if file.branch is None and tail.week < before.iso_week]
+    return History(list(cases.values()), weeks, merged)
 
 
 def parse_versions(branch: TailBranch, path: str) -> list[TailFile]:
@@ -198,6 +200,17 @@ def load_weeks(
         raise InvalidFile(findings)
     numbers = {week: numbers_of(tail) for week, tail in tails.items()}
     return {week: (tails.get(week), judge_trend(week, numbers, agent.cadence)) for week in weeks}
+
+
+def load_merged_tails(repository: Repository, agent: Agent, segment: str | None) -> list[TailFile]:
+    """The segment's tail files on the base branch, oldest first: the only place where reviewers' decisions count.
+
+    Raises InvalidFile when any tail file of the segment cannot be read.
+    """
+    _, versions, findings = _stored_tails(repository, agent, segment)
+    if findings:
+        raise InvalidFile(findings)
+    return [tail for tail, file in versions if file.branch is None]
 
 
 def check_published_tails(repository: Repository, agent: Agent) -> PublishedFindings:
@@ -279,11 +292,11 @@ def _on_base(repository: Repository, path: str) -> str:
 
 def _stored_tails(
     repository: Repository, agent: Agent, segment: str | None
-) -> tuple[dict[IsoWeek, TailFile], list[tuple[TailFile, bool]], list[Finding]]:
-    """The file of each week, every version there is with whether it was abandoned, and what cannot be read."""
+) -> tuple[dict[IsoWeek, TailFile], list[tuple[TailFile, StoredFile]], list[Finding]]:
+    """The file of each week, every version there is with where it was found, and what cannot be read."""
     findings: list[Finding] = []
     tails: dict[IsoWeek, TailFile] = {}
-    versions: list[tuple[TailFile, bool]] = []
+    versions: list[tuple[TailFile, StoredFile]] = []
     stored = repository.tail_files(agent.tail_dir_of(segment))
     for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
         try:
@@ -297,7 +310,7 @@ def _stored_tails(
             continue
         if known is None or len(tail.runs or []) >= len(known.runs or []):
             tails[tail.week] = tail
-        versions.append((tail, file.abandoned))
+        versions.append((tail, file))
     return tails, versions, findings
 
 

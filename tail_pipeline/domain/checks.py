@@ -90,7 +90,8 @@ class Check(BaseModel):
         default=None, description="Words shared with the expected output; does not apply where there is none."
     )
     grounded: Measured | None = Field(
-        default=None, description="Words of the output found in the contexts; does not apply where there are none."
+        default=None,
+        description="How much of the output's wording stands in the contexts; does not apply where there are none.",
     )
     python: CallablePath | None = Field(
         default=None,

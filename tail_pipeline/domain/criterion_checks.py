@@ -40,7 +40,8 @@ class ChecksJudge:
         if judged or not rubric.criteria:
             found = f"{', '.join(judged)} needs a judge" if judged else "it has no criteria"
             raise PermanentError(
-                f"{rubric_path} cannot be scored by checks alone: {found}; give every criterion a check"
+                f"{rubric_path} cannot be scored by checks alone: {found}; "
+                "give every criterion a check, or the rubric a judge_model"
             )
         self._rubric = rubric
         self._python_checks = python_checks

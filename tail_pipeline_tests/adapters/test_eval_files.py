@@ -15,6 +15,7 @@ from tail_pipeline.adapters.eval_files import (
     load_agents,
     load_configuration,
     load_history,
+    load_merged_tails,
     load_rubric,
     parse_cases,
     parse_rubric,
@@ -591,6 +592,20 @@ def test_a_segment_does_not_see_the_tail_of_another(history_repo: Path):
     on_base(history_repo, "eval/tail/acme/2026-W16.yaml", text)
     seen = [len(history(history_repo, agent=agent, segment=segment).cases) for segment in ("acme", "globex")]
     assert seen == [1, 0]
+
+
+def test_only_decisions_on_the_base_branch_count(history_repo: Path):
+    """A decision on an open branch may still change."""
+    for week, on in (("2026-W15", "base"), ("2026-W16", "branch"), ("2026-W17", "base")):
+        path, decided = f"eval/tail/{week}.yaml", case(f"tail-{week.replace('-', '')}-001", status="promoted")
+        if on == "base":
+            on_base(history_repo, path, tail_text(week, [decided]))
+        else:
+            on_branch(history_repo, f"tail-miner/{week}", path, tail_text(week, [decided]))
+    merged = load_merged_tails(LocalGitRepository(history_repo, "main"), SUPPORT, None)
+
+    assert [tail.iso_week for tail in merged] == ["2026-W15", "2026-W17"]
+    assert [tail.iso_week for tail in history(history_repo).merged] == ["2026-W15"]
 
 
 def test_an_unreadable_tail_file_stops_the_run(history_repo: Path):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.criterion_checks import CheckFailedError, ChecksJudge, run_check, similarity
@@ -80,11 +80,13 @@ def test_a_failed_check_says_why_in_the_rubrics_words(check: dict[str, Any], out
     assert reason(check, output) == expected
 
 
+@settings(max_examples=50, deadline=None)
 @given(value=JSON_VALUES)
 def test_every_json_value_is_valid_under_a_schema_that_names_it(value: Any):
     assert score({"json_schema": {"const": value}}, json.dumps(value)) == 1.0
 
 
+@settings(max_examples=50, deadline=None)
 @given(items=st.lists(st.integers(0, 5) | st.lists(st.integers(0, 2), max_size=2), max_size=8))
 def test_items_are_unique_when_no_two_are_equal(items: list[Any]):
     equal = any(one == other for place, one in enumerate(items) for other in items[:place])
@@ -111,6 +113,7 @@ def test_similarity_is_the_f1_of_words_in_common(text: str, expected: str, value
     assert similarity(text, expected) == pytest.approx(value)
 
 
+@settings(max_examples=50, deadline=None)
 @given(one=st.text(), other=st.text())
 def test_similarity_does_not_depend_on_which_text_is_expected(one: str, other: str):
     assert similarity(one, other) == similarity(other, one)
