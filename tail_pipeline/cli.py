@@ -42,7 +42,10 @@ def main() -> None:
 @click.option("--segment", help="One segment; default: all of the agent's.")
 @click.option("--week", help="ISO week in which to mine, like 2026-W17: reads the seven days before its Monday.")
 @click.option("--day", help="One mining day, like 2026-W17-3: reads the period before it.")
-def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week: str | None, day: str | None) -> None:
+@click.option("--fresh", is_flag=True, help="Repeat the dry run of every case, and replace what is recorded of it.")
+def mine(
+    repo: Path, as_json: bool, agent: str | None, segment: str | None, week: str | None, day: str | None, fresh: bool
+) -> None:
     """Mine one week through Dagster; without --week or --day, the newest closed mining day."""
     if week and day:
         raise click.UsageError("give --week or --day, not both")
@@ -57,7 +60,7 @@ def mine(repo: Path, as_json: bool, agent: str | None, segment: str | None, week
         else:
             days = [_newest_closed_day(one)]
         cells += [(one, chosen, name) for chosen in _existing(one, days) for name in segments]
-    _mine(repo, cells, as_json)
+    _mine(repo, cells, as_json, fresh=fresh)
 
 
 @main.command()
@@ -304,15 +307,16 @@ def _existing(agent: Any, days: Sequence[Any]) -> list[Any]:
     return list(days)
 
 
-def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
+def _mine(repo: Path, cells: Sequence[Cell], as_json: bool, *, fresh: bool = False) -> None:
     from tail_pipeline.defs.runs import mine_cells
+    from tail_pipeline.domain.scorecard import Scorecard
 
     if not cells:
         raise PermanentError(
             f"nothing to mine: no mining day of these agents has come in that range (today is {_today():%G-W%V-%u})"
         )
     rows, errors = [], []
-    for mined in mine_cells(repo, cells):
+    for mined in mine_cells(repo, cells, fresh=fresh):
         row: dict[str, Any] = {
             "agent": mined.agent.name,
             "segment": mined.segment,
@@ -330,6 +334,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
                 "clusters": counts.clusters,
                 "new": counts.new_clusters,
                 "cases": counts.cases,
+                "handled": Scorecard(mined.proposal.file.cases).handled_of_judged,
                 "verdict": mined.proposal.trend.verdict.value,
                 "pull_request": mined.pull_request.outcome,
                 "number": mined.pull_request.number,
@@ -352,6 +357,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool) -> None:
             "clusters",
             "new",
             "cases",
+            "handled",
             "verdict",
             "pull_request",
             "number",

@@ -45,7 +45,11 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A git repository whose main branch holds the shipped example's eval files, without traces."""
-    repo = tmp_path / "checkout"
+    return make_checkout(tmp_path)
+
+
+def make_checkout(directory: Path) -> Path:
+    repo = directory / "checkout"
     (repo / "eval").mkdir(parents=True)
     for name in ("agents.yaml", "rubric.yaml", "cases.yaml"):
         (repo / "eval" / name).write_bytes((EXAMPLE_EVAL / name).read_bytes())

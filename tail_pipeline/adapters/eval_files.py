@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -11,13 +11,14 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from tail_pipeline.adapters.yaml_reader import Document, parse, validated
-from tail_pipeline.domain.agents import Agent, AgentsConfig, cross_check
+from tail_pipeline.domain.agents import Agent, AgentsConfig, cross_check, cross_check_rubrics
 from tail_pipeline.domain.cases import CasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.novelty import EarlierCase, EarlierStatus
 from tail_pipeline.domain.ports import Repository, StoredFile, TailBranch
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.tail_file import CASE_ID, TailFile
+from tail_pipeline.domain.targets import ModelTarget
 from tail_pipeline.domain.trend import Trend, WeekNumbers, judge_trend
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
 
@@ -84,14 +85,17 @@ def load_configuration(repo_dir: Path) -> AgentsConfig:
         findings.extend(error.findings)
     agents = config.agents if config else []
     paths = {agent.rubric_path(segment) for agent in agents for segment in agent.segment_names}
+    rubrics: dict[str, Rubric] = {}
     for path in sorted(paths or {DEFAULT_RUBRIC_PATH}):
         try:
             text = read_text(repo_dir / path, path)
-            rubric = parse_rubric(text, path)
+            rubrics[path] = parse_rubric(text, path)
         except InvalidFile as error:
             findings.extend(error.findings)
         else:
-            findings.extend(_unknown_endpoints(text, path, rubric, config) if config else ())
+            findings.extend(_unknown_endpoints(text, path, rubrics[path], config) if config else ())
+    if config:
+        findings.extend(_target_findings(repo_dir, config, rubrics))
     if findings or config is None:
         raise InvalidFile(findings)
     return config
@@ -258,6 +262,7 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
             rubric_path = f"{path.partition('/tail/')[0]}/rubric.yaml"
             if rubric := rubrics.get(rubric_path):
                 found.outdated.extend(_outdated(text, path, record, rubric, rubric_path))
+    found.errors.extend(_target_findings(repo_dir, config, rubrics))
     found.errors.sort(key=lambda finding: (finding.file, finding.line))
     return found
 
@@ -281,6 +286,20 @@ def read_text(path: Path, shown: str) -> str:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InvalidFile([Finding(shown, line, "not UTF-8 text; save the file as UTF-8")]) from error
+
+
+def _target_findings(repo_dir: Path, config: AgentsConfig, rubrics: Mapping[str, Rubric]) -> list[Finding]:
+    """Targets that lead nowhere: to a model the rubric does not name, or to a prompt that is not there."""
+    document = parse(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH), AGENTS_PATH)
+    findings = [document.finding(path, message) for path, message in cross_check_rubrics(config, rubrics)]
+    for index, agent in enumerate(config.agents):
+        if isinstance(agent.target, ModelTarget) and (prompt := agent.target.system_prompt):
+            try:
+                read_text(repo_dir / prompt, prompt)
+            except InvalidFile as error:
+                place = ("agents", index, "target", "system_prompt")
+                findings.extend(document.finding(place, f"{prompt}: {one.message}") for one in error.findings)
+    return findings
 
 
 def _on_base(repository: Repository, path: str) -> str:

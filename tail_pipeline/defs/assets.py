@@ -17,6 +17,7 @@ from tail_pipeline.adapters import charts
 from tail_pipeline.adapters.eval_files import load_history, load_rubric, parse_tail, parse_versions, trend_of
 from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_versions
 from tail_pipeline.defs import checks, previews
+from tail_pipeline.defs.dry_run import DryRunConfig, dry_run
 from tail_pipeline.defs.escalation_asset import escalation_asset
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
@@ -201,15 +202,17 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             "weighted_clusters": dg.AssetIn(key("weighted_clusters")),
         },
         io_manager_key="records",
+        check_specs=checks.made_with("tail_yaml", agent),
         kinds={"yaml"},
     )
     def tail_yaml(
         context: dg.AssetExecutionContext,
+        config: DryRunConfig,
         checkout: Checkout,
         scored_spans: pl.LazyFrame,
         weighted_clusters: pl.LazyFrame,
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        """The text of the week's tail file, with an expected output drafted for each case, and the trend."""
+        """The text of the week's tail file, with an expected output and a dry run for each case, and the trend."""
         cell = cell_of(context, agent)
         path = agent.tail_path(cell.segment, cell.day.iso_week)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
@@ -238,6 +241,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 one_run_a_week=one_run_a_week,
                 earlier_versions=parse_versions(branch, path),
             )
+            # A step that is tried again goes on with what it has repeated already.
+            fresh = config.fresh and context.retry_number == 0
+            tried = dry_run(checkout, agent, cell, rubric, file, fresh=fresh, progress=context.log.info)
+            file = tried.file
             text = render(file, schema_path=agent.schema_path(path))
             parse_tail(text, path)
             trend = trend_of(file, load_history(repository, agent, cell.segment, cell.day), agent.cadence)
@@ -245,6 +252,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "tail_file": path,
                 **file.counts.model_dump(),
                 **previews.drafts(drafts),
+                **tried.metadata,
                 "verdict": trend.verdict.value,
                 "verdict_reason": trend.reason,
                 "verdict_remark": trend.remark,
@@ -252,7 +260,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "preview": previews.file_preview(text),
             }
             yield dg.MaterializeResult(
-                value=TailProposal(path, branch.name, branch.head, text, file, trend), metadata=metadata
+                value=TailProposal(path, branch.name, branch.head, text, file, trend),
+                metadata=metadata,
+                check_results=tried.check_results,
             )
 
     @chain_asset(

@@ -21,12 +21,14 @@ from tail_pipeline.domain.run_checks import (
     CheckOutcome,
     check_bad_spans,
     check_cap,
+    check_dry_run,
     check_judge_budget,
     check_segments,
     check_tail_files,
     check_unclustered,
     check_unscored,
 )
+from tail_pipeline.domain.scorecard import Scorecard
 from tail_pipeline.domain.scoring_summary import ScoringSummary
 from tail_pipeline.domain.weighted_clusters import WeekClusters
 
@@ -36,6 +38,7 @@ UNSCORED_SHARE = "unscored_share"
 JUDGE_BUDGET = "judge_budget"
 UNCLUSTERED_SHARE = "unclustered_share"
 CAP_HIT = "cap_hit"
+DRY_RUN = "dry_run"
 FILE_MATCHES_RUBRIC = "file_matches_rubric"
 
 _CHECKED_WITH = {
@@ -51,12 +54,14 @@ _CHECKED_WITH = {
         UNCLUSTERED_SHARE: "Most failing spans belong to a cluster.",
         CAP_HIT: "No cluster was cut off by max_clusters.",
     },
+    "tail_yaml": {DRY_RUN: "Every mined case was tried on the agent as it is now."},
 }
 
 
 def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
     """The checks that are judged while ``asset`` is materialized."""
     names = _CHECKED_WITH[asset]
+    absent = {*(() if agent.segments else (UNDECLARED_SEGMENTS,)), *(() if agent.target else (DRY_RUN,))}
     with warnings.catch_warnings():
         # A preview in this Dagster. Without it the last partition mined would hide what failed in all others.
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -68,7 +73,7 @@ def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
                 partitions_def=partitions_of(agent),
             )
             for name, description in names.items()
-            if name != UNDECLARED_SEGMENTS or agent.segments
+            if name not in absent
         ]
 
 
@@ -109,6 +114,11 @@ def cap_hit(agent: Agent, week: WeekClusters) -> dg.AssetCheckResult:
         max_clusters=agent.max_clusters,
     )
     return _result(CAP_HIT, outcome)
+
+
+def dry_run(target: str, card: Scorecard) -> dg.AssetCheckResult:
+    reasons = {reason: len(cases) for reason, cases in card.reasons.items()}
+    return _result(DRY_RUN, check_dry_run(target=target, cases=len(card.cases), not_run=reasons))
 
 
 def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,29 @@ from tail_pipeline.adapters.model_api.chat import ChatModel
 from tail_pipeline.adapters.model_api.embeddings import EndpointEncoder
 from tail_pipeline.adapters.python_callable import load_python_checks
 from tail_pipeline.adapters.state_dir import state_dir
+from tail_pipeline.adapters.targets import open_target
 from tail_pipeline.adapters.trace_stores import open_trace_store
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.collection import AsRecorded
+from tail_pipeline.domain.criterion_checks import ChecksJudge
 from tail_pipeline.domain.embedding import Encoder, LexicalEncoder
 from tail_pipeline.domain.judging import RubricJudge
 from tail_pipeline.domain.kept_answers import KeptAnswers
 from tail_pipeline.domain.model_drafts import Drafter
-from tail_pipeline.domain.ports import AnswerStore, Model, Redactor, Repository, Scorer, TraceStore
+from tail_pipeline.domain.ports import (
+    AnswerStore,
+    ContentJudge,
+    Model,
+    Redactor,
+    Repository,
+    Scorer,
+    Target,
+    TraceStore,
+)
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring import RecordedScores
+from tail_pipeline.domain.targets import TargetConfig
 
 
 class Checkout(dg.ConfigurableResource[Any]):
@@ -119,6 +131,26 @@ class Checkout(dg.ConfigurableResource[Any]):
                 encoder=LexicalEncoder(),
                 progress=progress,
             )
+
+    @contextmanager
+    def content_judge(
+        self, rubric: Rubric, rubric_path: str, *, paid_by: str, budget: CallBudget
+    ) -> Iterator[ContentJudge]:
+        """Scores single contents, by the checks alone where the rubric names no judge.
+
+        Raises PermanentError where it then has a criterion only a model can decide, or none at all.
+        """
+        if rubric.judge_model is None:
+            yield ChecksJudge(rubric, load_python_checks(rubric, Path(self.repo_dir)), rubric_path=rubric_path)
+            return
+        with self.rubric_judge(rubric, paid_by=paid_by, budget=budget) as judge:
+            yield judge
+
+    def target(self, target: TargetConfig, rubric: Rubric) -> AbstractContextManager[Target]:
+        """The agent as it is now; raises PermanentError where its configuration leads nowhere."""
+        return open_target(
+            target, rubric, repo_dir=Path(self.repo_dir), model=self.model, retry_wait_s=self.retry_wait_s
+        )
 
     def encoder(self, agent: Agent) -> Encoder:
         if agent.embedding is None:

@@ -44,15 +44,20 @@ class MinedCell:
     warnings: tuple[str, ...] = ()
 
 
-def mine_cells(repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | None]]) -> Iterator[MinedCell]:
-    """Run the mining job of each cell in order; a failed cell does not stop the others."""
+def mine_cells(
+    repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | None]], *, fresh: bool = False
+) -> Iterator[MinedCell]:
+    """Run the mining job of each cell in order; a failed cell does not stop the others. ``fresh`` repeats dry runs."""
     definitions = build_definitions(repo_dir, retry_wait_s=_RETRY_WAIT_S)
     with dagster_instance(repo_dir) as instance:
         for agent, day, segment in cells:
             result = definitions.resolve_job_def(mining_job_name(agent)).execute_in_process(
                 partition_key=partition_key(day, segment),
                 instance=instance,
-                run_config={"loggers": {PROGRESS_LOGGER: {}}},
+                run_config={
+                    "loggers": {PROGRESS_LOGGER: {}},
+                    "ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}},
+                },
                 raise_on_error=False,
             )
             if not result.success:

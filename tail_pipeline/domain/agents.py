@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,9 +16,10 @@ from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.clustering import Clustering
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.pull_request import branch_of
-from tail_pipeline.domain.rubric import MODEL_PATTERN
+from tail_pipeline.domain.rubric import MODEL_PATTERN, Rubric
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
 from tail_pipeline.domain.spans import SPAN_SCHEMA
+from tail_pipeline.domain.targets import MODEL_PRIMARY, ModelTarget, TargetField
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, mining_days
 
 Path = tuple[str | int, ...]
@@ -249,6 +250,9 @@ class Agent(_Strict):
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
     scoping_call_url: str | None = None
     escalate_on: EscalateOn | None = None
+    target: TargetField | None = Field(
+        default=None, description="The agent as it is now, which every mined case is tried on. Absent: no dry run."
+    )
 
     @property
     def segment_names(self) -> list[str | None]:
@@ -354,5 +358,30 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
                 (*here, "unit"),
                 "unit: node needs segments: {by: node_class, values: [...]}: the node classes to mine",
             )
-        if agent.embedding and agent.embedding.model.partition("/")[0] not in config.endpoint_names:
-            yield (*here, "embedding", "model"), config.unknown_endpoint(agent.embedding.model)
+        for key, model in _named_models(agent):
+            if model.partition("/")[0] not in config.endpoint_names:
+                yield (*here, key, "model"), config.unknown_endpoint(model)
+
+
+def cross_check_rubrics(config: AgentsConfig, rubrics: Mapping[str, Rubric]) -> Iterator[tuple[Path, str]]:
+    """What is wrong between agents and the rubrics at these paths, as (where in ``agents.yaml``, message)."""
+    for index, agent in enumerate(config.agents):
+        if not isinstance(agent.target, ModelTarget) or agent.target.model != MODEL_PRIMARY:
+            continue
+        for path in sorted({agent.rubric_path(segment) for segment in agent.segment_names} & rubrics.keys()):
+            model = rubrics[path].model_primary
+            if model is None:
+                message = f"and {path} names none; set it there, or write endpoint/model here"
+            elif model.partition("/")[0] not in config.endpoint_names:
+                message = f"which {path} names as {model}: {config.unknown_endpoint(model)}"
+            else:
+                continue
+            yield ("agents", index, "target", "model"), f"is {MODEL_PRIMARY}, {message}"
+
+
+def _named_models(agent: Agent) -> Iterator[tuple[str, str]]:
+    """The key of the agent and the ``endpoint/model`` under it, for each model that the file itself names."""
+    if agent.embedding:
+        yield "embedding", agent.embedding.model
+    if isinstance(agent.target, ModelTarget) and agent.target.model != MODEL_PRIMARY:
+        yield "target", agent.target.model

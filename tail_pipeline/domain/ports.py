@@ -120,6 +120,57 @@ class ContentJudge(Protocol):
     def judge(self, content: Content) -> Judgement: ...
 
 
+class Target(Protocol):
+    """The agent as it is now, for trying cases on it.
+
+    ``answer`` may be called from several threads. It raises TransientError when the agent does not answer,
+    PermanentError when it never will (wrong key, an answer of another shape), and BudgetSpentError before a call too many.
+    """
+
+    @property
+    def name(self) -> str:
+        """Names the agent in files and pull requests, without secrets."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one wherever the configuration says that something else answers; holds no secret."""
+        ...
+
+    def answer(self, asked: str, contexts: Sequence[str], /) -> str:
+        """What the agent answers to this input, given these retrieved passages."""
+        ...
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One asking: of what (its fingerprint), what (likewise), and for which time, from 1 on."""
+
+    target: str
+    question: str
+    run: int
+
+
+class DryRunRecords(Protocol):
+    """What the dry runs of one week got, kept as soon as it is there; may be used from several threads and runs at once."""
+
+    def output(self, attempt: Attempt) -> str | None: ...
+
+    def keep_output(self, attempt: Attempt, output: str) -> str:
+        """The output that counts from now on: this one, or the one another run kept in the meantime."""
+        ...
+
+    def judgement(self, attempt: Attempt, rubric_sha: str, expected: str) -> Judgement | None:
+        """What the output was judged; ``expected`` is the fingerprint of the expected output."""
+        ...
+
+    def keep_judgement(self, attempt: Attempt, rubric_sha: str, expected: str, judgement: Judgement) -> None: ...
+
+    def forget(self, target: str, questions: Sequence[str]) -> None:
+        """Drop outputs and judgements of these questions to this target."""
+        ...
+
+
 class BranchState(StrEnum):
     """How a tail branch stands; ``closed`` is a branch somebody deleted or a pull request closed unmerged."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.scorecard import render_scorecard, verdict_cell
 from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
 from tail_pipeline.domain.weeks import IsoWeek
@@ -85,11 +86,7 @@ def trend_chart(trend: Trend) -> str:
 def _scorecard(file: TailFile) -> str:
     if not file.cases:
         return f"## No case this week\n\n{_why_no_case(file)}"
-    return (
-        "## Scorecard\n\n"
-        f"**{len(file.cases)} mined {_plural('case', len(file.cases))}. No dry run:** no target is configured, so how many "
-        "of them the current `model_primary` already handles is not known."
-    )
+    return render_scorecard(file.cases)
 
 
 def _why_no_case(file: TailFile) -> str:
@@ -167,7 +164,7 @@ def _case_row(case: TailCase) -> str:
         triggers,
         case.cluster.novelty,
         case.expected_source.replace("_", " "),
-        "not run",
+        verdict_cell(case),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -282,7 +279,3 @@ def _how_to_review(file: TailFile, path: str) -> str:
 
 def _short(week: IsoWeek) -> str:
     return f"W{week.week:02d}"
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"

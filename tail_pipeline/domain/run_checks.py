@@ -150,6 +150,23 @@ def check_cap(*, proposed: int, over_cap: int, max_clusters: int) -> CheckOutcom
     )
 
 
+def check_dry_run(*, target: str, cases: int, not_run: Mapping[str, int]) -> CheckOutcome:
+    """Fails on the first case without a verdict; ``not_run`` counts them by reason."""
+    missing = sum(not_run.values())
+    counts = {"cases": cases, "not_run": missing}
+    if not missing:
+        return CheckOutcome(passed=True, message=f"all {cases} cases were tried on {inline(target)}", counts=counts)
+    reasons = [f"{inline(reason, 300)} ({count})" for reason, count in list(not_run.items())[:_MAX_REASONS]]
+    if len(not_run) > _MAX_REASONS:
+        reasons.append(f"{len(not_run) - _MAX_REASONS} more reasons")
+    return CheckOutcome(
+        passed=False,
+        message=f"{missing} of {cases} cases were not tried on {inline(target)}: {'; '.join(reasons)}. Mine the week again when "
+        "that is mended: what was answered is not asked again",
+        counts=counts,
+    )
+
+
 def check_tail_files(*, read: int, errors: Collection[Finding], outdated: Collection[Finding]) -> CheckOutcome:
     """Fails when a published tail file cannot be read, or one under review was mined under another rubric."""
     counts = {"tail_files": read, "errors": len(errors), "outdated": len(outdated)}

@@ -19,6 +19,7 @@ from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
 from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.drafting import MAX_TEXT_CHARS, DraftedCase, ExpectedSource, Judged, cut
+from tail_pipeline.domain.dry_run import DryRun
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import CostWeight, Rubric
@@ -141,7 +142,7 @@ class TailCase(Record):
     cost_weight: CostWeight
     run: str | None = None
     cluster: CaseCluster
-    dry_run: None = None
+    dry_run: DryRun | None = None
 
 
 class NotProposed(Record):
@@ -420,6 +421,8 @@ def _case_layout(case: TailCase) -> dict[str, Any]:
     if "judged" in cluster:
         cluster["judged"] = [Flow(one) for one in cluster["judged"]]
     layout["cluster"] = cluster
+    if case.dry_run is not None:
+        layout["dry_run"] = Flow(case.dry_run.model_dump(exclude=None if case.dry_run.reason else {"reason"}))
     return layout
 
 

@@ -25,6 +25,7 @@ from tail_pipeline.adapters.eval_files import (
 )
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.dry_run import DryRun
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.novelty import EarlierStatus
 from tail_pipeline.domain.tail_file import (
@@ -654,6 +655,15 @@ REASONS = st.one_of(
     st.tuples(st.sampled_from(["proposed", "promoted"]), st.none()),
     st.tuples(st.just("rejected"), TEXT.filter(lambda text: bool(text.strip()))),
 )
+DRY_RUNS = st.builds(
+    DryRun,
+    model=TEXT,
+    runs=st.integers(0, 3),
+    score=st.none() | SHARE,
+    passed=st.none() | st.booleans(),
+    verdict=st.sampled_from([None, "stable_pass", "flaky", "stable_fail"]),
+    reason=st.none() | TEXT.filter(bool),
+)
 
 
 @st.composite
@@ -682,6 +692,7 @@ def tail_cases(draw: st.DrawFn, number: int) -> TailCase:
             span_ids=draw(st.lists(TEXT, max_size=5)),
             paraphrases=draw(st.lists(TEXT, max_size=3)),
         ),
+        dry_run=draw(st.none() | DRY_RUNS),
     )
 
 

@@ -32,9 +32,13 @@ class Pipeline:
     checkout: Path
     instance: dg.DagsterInstance
 
-    def mine(self, partition: str = f"{WEEK}-1") -> dg.ExecuteInProcessResult:
+    def mine(self, partition: str = f"{WEEK}-1", *, fresh: bool = False) -> dg.ExecuteInProcessResult:
+        """``fresh`` as somebody ticks it in the launchpad; an ordinary run comes without any configuration."""
         job = build_definitions(self.checkout, retry_wait_s=0).resolve_job_def(f"mine_{AGENT}")
-        return job.execute_in_process(partition_key=partition, instance=self.instance, raise_on_error=False)
+        config = {"ops": {f"{AGENT}__tail_yaml": {"config": {"fresh": True}}}} if fresh else None
+        return job.execute_in_process(
+            partition_key=partition, instance=self.instance, run_config=config, raise_on_error=False
+        )
 
     @cached_property
     def repository(self) -> dg.RepositoryDefinition:

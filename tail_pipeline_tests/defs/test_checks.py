@@ -62,6 +62,7 @@ def test_an_ordinary_week_passes_every_check(mining: Pipeline) -> None:
         "unscored_share": True,
         "unclustered_share": True,
         "cap_hit": True,
+        "dry_run": True,
         "file_matches_rubric": True,
     }
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tail_pipeline.domain.weeks import Cadence, last_mining_days
+from tail_pipeline_tests.agent_server import AgentServer
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
 from tail_pipeline_tests.defs.pipeline import FAILING, configure, span, write_spans
 
@@ -48,6 +49,15 @@ def test_the_two_regulatory_spans_stand_above_the_forty_about_tone(demo: tuple[P
 
     rows = [line.split(" | ") for line in body.splitlines() if line.startswith("| `tail-2026W16-")]
     assert [(row[2], row[3]) for row in rows[:2]] == [("20", "2"), ("40", "40")]
+
+
+def test_the_demos_pull_request_opens_with_what_its_simulated_agent_handles(demo: tuple[Path, str]) -> None:
+    target, _ = demo
+
+    body = (target / ".tail" / "pull_requests" / "2026-W16.md").read_text(encoding="utf-8").partition("\n---\n\n")[2]
+
+    assert body.startswith("## Scorecard\n\n**`tail_pipeline.demo.agent:answer` as it is now already handles 1 of 5 ")
+    assert "| 1 | 1 | 3 | 0 |" in body
 
 
 def test_the_empty_week_has_a_file_that_says_so(demo: tuple[Path, str]) -> None:
@@ -192,6 +202,23 @@ def test_undecided_cases_are_warnings_and_fail_only_a_review(checkout: Path) -> 
 
     assert "0 errors, 1 undecided" in plain.stdout
     assert "tail-2026W17-001: status: undecided; promote or reject it" in review.stdout
+
+
+def test_fresh_asks_the_agent_again(checkout: Path) -> None:
+    agents = checkout / "eval" / "agents.yaml"
+    with AgentServer() as server:
+        shipped = agents.read_text(encoding="utf-8")
+        agents.write_text(
+            shipped.replace('{python: "tail_pipeline.demo.agent:answer"}', f"{{http: {server.url}}}"), encoding="utf-8"
+        )
+        configure(checkout)
+        write_spans(checkout, [span(n, f"refund number {n}", FAILING) for n in range(4)])
+        asked = []
+        for fresh in ([], ["--fresh"]):
+            (row,) = json.loads(run("mine", "--repo", checkout, "--week", "2026-W17", "--json", *fresh).stdout)
+            asked.append((row["handled"], len(server.requests)))
+
+    assert asked == [("1/1", 3), ("1/1", 6)]
 
 
 def test_a_failed_cell_is_named_and_the_others_run(checkout: Path) -> None:
