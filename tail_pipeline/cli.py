@@ -111,7 +111,8 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
 
     Reasons are the first two verdicts, and a proposed case with a label that the agent's escalate_on names.
     """
-    from tail_pipeline.adapters.eval_files import load_agents, load_week
+    from tail_pipeline.adapters.eval_files import load_agents
+    from tail_pipeline.adapters.history import load_week
     from tail_pipeline.adapters.local_git import LocalGitRepository
     from tail_pipeline.domain.escalation import compose_escalation, why_escalate
     from tail_pipeline.domain.weeks import IsoWeek

@@ -14,13 +14,11 @@ from tail_pipeline.adapters.yaml_reader import Document, parse, validated
 from tail_pipeline.domain.agents import Agent, AgentsConfig, cross_check, cross_check_rubrics
 from tail_pipeline.domain.cases import CasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
-from tail_pipeline.domain.novelty import EarlierCase, EarlierStatus
-from tail_pipeline.domain.ports import Repository, StoredFile, TailBranch
+from tail_pipeline.domain.ports import Repository, StoredFile
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.tail_file import CASE_ID, TailFile
 from tail_pipeline.domain.targets import ModelTarget
-from tail_pipeline.domain.trend import Trend, WeekNumbers, judge_trend
-from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
+from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 
 AGENTS_PATH = "eval/agents.yaml"
 DEFAULT_RUBRIC_PATH = "eval/rubric.yaml"
@@ -51,15 +49,6 @@ class PublishedFindings:
     read: int
     errors: list[Finding]
     outdated: list[Finding]
-
-
-@dataclass(frozen=True)
-class History:
-    """What the repository remembers of one segment before a mining day; ``merged`` are the tail files reviewers are done with."""
-
-    cases: list[EarlierCase]
-    weeks: dict[IsoWeek, WeekNumbers]
-    merged: list[TailFile]
 
 
 def load_agents(repo_dir: Path) -> AgentsConfig:
@@ -132,91 +121,6 @@ def undecided(text: str, path: str) -> list[Finding]:
     return findings
 
 
-def load_history(repository: Repository, agent: Agent, segment: str | None, before: MiningDay) -> History:
-    """Earlier cases and weekly counts, from ``cases.yaml`` and from tail files of earlier weeks.
-
-    Tail files count wherever they are, on the base branch or on an unmerged branch; cases that this very mining day
-    or a later one brought in do not. Raises InvalidFile when anything cannot be read: a run that forgot its
-    history would file everything again.
-    """
-    tails, versions, findings = _stored_tails(repository, agent, segment)
-    cases: dict[str, EarlierCase] = {}
-    for tail, file in versions:
-        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=file.abandoned)}
-    for path in _cases_paths(agent, segment):
-        text = repository.read(path)
-        if text is None:
-            continue
-        try:
-            for case in _known_cases(parse_cases(text, path), before):
-                # A promoted case keeps the members its tail file knows.
-                mined = cases.get(case.id)
-                cases[case.id] = replace(mined, status=EarlierStatus.KNOWN) if mined else case
-        except InvalidFile as error:
-            findings.extend(error.findings)
-    if findings:
-        raise InvalidFile(findings)
-    weeks = {week: numbers_of(tail) for week, tail in tails.items() if week < before.iso_week}
-    merged = [tail for tail, file in versions if file.branch is None and tail.week < before.iso_week]
-    return History(list(cases.values()), weeks, merged)
-
-
-def parse_versions(branch: TailBranch, path: str) -> list[TailFile]:
-    """The states a tail file had, oldest first; raises InvalidFile when the newest cannot be read.
-
-    States in between that a reviewer left broken for a while are passed over.
-    """
-    if branch.versions and not branch.versions[-1].text:
-        raise PermanentError(
-            f"{path} was deleted on {branch.name}; restore it there, or delete the branch to close the week unmerged"
-        )
-    files = []
-    for version in branch.versions[:-1]:
-        try:
-            files.append(parse_tail(version.text, path))
-        except InvalidFile:
-            continue
-    files.extend(parse_tail(version.text, f"{branch.name}:{path}") for version in branch.versions[-1:])
-    return files
-
-
-def trend_of(file: TailFile, history: History, cadence: Cadence) -> Trend:
-    """The trend that ends with this file."""
-    return judge_trend(file.week, history.weeks | {file.week: numbers_of(file)}, cadence)
-
-
-def load_week(
-    repository: Repository, agent: Agent, segment: str | None, week: IsoWeek
-) -> tuple[TailFile | None, Trend]:
-    """The tail file of a week, wherever it is, and the trend that ends with it; None when there is no file."""
-    return load_weeks(repository, agent, segment, [week])[week]
-
-
-def load_weeks(
-    repository: Repository, agent: Agent, segment: str | None, weeks: Sequence[IsoWeek]
-) -> dict[IsoWeek, tuple[TailFile | None, Trend]]:
-    """What ``load_week`` returns, for several weeks of one segment and at one reading of the repository.
-
-    Raises InvalidFile when any tail file of the segment cannot be read.
-    """
-    tails, _, findings = _stored_tails(repository, agent, segment)
-    if findings:
-        raise InvalidFile(findings)
-    numbers = {week: numbers_of(tail) for week, tail in tails.items()}
-    return {week: (tails.get(week), judge_trend(week, numbers, agent.cadence)) for week in weeks}
-
-
-def load_merged_tails(repository: Repository, agent: Agent, segment: str | None) -> list[TailFile]:
-    """The segment's tail files on the base branch, oldest first: the only place where reviewers' decisions count.
-
-    Raises InvalidFile when any tail file of the segment cannot be read.
-    """
-    _, versions, findings = _stored_tails(repository, agent, segment)
-    if findings:
-        raise InvalidFile(findings)
-    return [tail for tail, file in versions if file.branch is None]
-
-
 def check_published_tails(repository: Repository, agent: Agent) -> PublishedFindings:
     """The agent's tail files, wherever they are; under review is one on a tail branch nobody merged or deleted."""
     found = PublishedFindings(0, [], [])
@@ -226,12 +130,12 @@ def check_published_tails(repository: Repository, agent: Agent) -> PublishedFind
         for file in repository.tail_files(agent.tail_dir_of(segment)):
             found = replace(found, read=found.read + 1)
             try:
-                tail = parse_tail(file.text, _place(file))
+                tail = parse_tail(file.text, place(file))
             except InvalidFile as error:
                 found.errors.extend(error.findings)
                 continue
             if file.branch and not file.abandoned:
-                found.outdated.extend(_outdated(file.text, _place(file), tail, rubric, rubric_path))
+                found.outdated.extend(_outdated(file.text, place(file), tail, rubric, rubric_path))
     return found
 
 
@@ -309,31 +213,7 @@ def _on_base(repository: Repository, path: str) -> str:
     return text
 
 
-def _stored_tails(
-    repository: Repository, agent: Agent, segment: str | None
-) -> tuple[dict[IsoWeek, TailFile], list[tuple[TailFile, StoredFile]], list[Finding]]:
-    """The file of each week, every version there is with where it was found, and what cannot be read."""
-    findings: list[Finding] = []
-    tails: dict[IsoWeek, TailFile] = {}
-    versions: list[tuple[TailFile, StoredFile]] = []
-    stored = repository.tail_files(agent.tail_dir_of(segment))
-    for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
-        try:
-            tail = parse_tail(file.text, _place(file))
-        except InvalidFile as error:
-            findings.extend(error.findings)
-            continue
-        # The base branch comes last and decides; a daily agent's follow-up branch may know more days of the week.
-        known = tails.get(tail.week)
-        if file.abandoned and known is not None:
-            continue
-        if known is None or len(tail.runs or []) >= len(known.runs or []):
-            tails[tail.week] = tail
-        versions.append((tail, file))
-    return tails, versions, findings
-
-
-def _cases_paths(agent: Agent, segment: str | None) -> list[str]:
+def cases_paths(agent: Agent, segment: str | None) -> list[str]:
     """The set everybody shares, and the segment's own where segments share a directory."""
     shared = agent.cases_path(segment)
     if segment is None or agent.eval_dir_of(segment) != agent.eval_dir:
@@ -345,7 +225,7 @@ def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str,
     for agent in config.agents:
         for segment in agent.segment_names:
             yield agent.rubric_path(segment), parse_rubric, True
-            for number, path in enumerate(_cases_paths(agent, segment)):
+            for number, path in enumerate(cases_paths(agent, segment)):
                 yield path, parse_cases, number == 0
         for file in (repo_dir / agent.eval_dir).glob("**/tail/**/*.yaml"):
             yield file.relative_to(repo_dir).as_posix(), parse_tail, False
@@ -440,43 +320,5 @@ def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
     return findings
 
 
-def _place(file: StoredFile) -> str:
+def place(file: StoredFile) -> str:
     return f"{file.branch}:{file.path}" if file.branch else file.path
-
-
-def numbers_of(tail: TailFile) -> WeekNumbers:
-    counts = tail.counts
-    return WeekNumbers(
-        week=tail.week,
-        spans=counts.spans,
-        failing=counts.failing,
-        clusters=counts.clusters,
-        new_clusters=counts.new_clusters,
-        max_clusters=counts.max_clusters,
-    )
-
-
-def _earlier_cases(tail: TailFile, before: MiningDay, *, abandoned: bool) -> Iterator[EarlierCase]:
-    status = {"promoted": EarlierStatus.KNOWN, "rejected": EarlierStatus.REJECTED, "proposed": EarlierStatus.UNDECIDED}
-    for case in tail.cases:
-        mined = MiningDay.parse(case.run) if case.run else MiningDay(tail.week.monday)
-        if not (tail.week < before.iso_week or (case.run and mined < before)):
-            continue
-        yield EarlierCase(
-            id=case.id,
-            status=EarlierStatus.ABANDONED if abandoned else status[case.status],
-            texts=(case.input, *case.cluster.paraphrases),
-            span_ids=frozenset(case.cluster.span_ids),
-            weight=case.cluster.weight,
-            cost_weight=case.cost_weight,
-            rubric_sha=tail.rubric.sha,
-            mined=mined,
-            first_seen=case.cluster.first_seen,
-        )
-
-
-def _known_cases(file: CasesFile, before: MiningDay) -> Iterator[EarlierCase]:
-    for case in file.cases:
-        week = IsoWeek.parse(case.provenance.week[:8]) if case.provenance else None
-        if week is None or week < before.iso_week:
-            yield EarlierCase(id=case.id, status=EarlierStatus.KNOWN, texts=(case.input,))

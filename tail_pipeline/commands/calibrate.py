@@ -61,7 +61,8 @@ def calibrate(
     """Compare the rubric's scores with people's labels, and suggest the threshold that agrees with them best."""
     if (labels is None) == (not reviewed):
         raise click.UsageError("give either --labels FILE or --reviewed")
-    from tail_pipeline.adapters.eval_files import load_agents, load_merged_tails, load_rubric
+    from tail_pipeline.adapters.eval_files import load_agents, load_rubric
+    from tail_pipeline.adapters.history import load_merged_tails
     from tail_pipeline.adapters.judges import open_judges
     from tail_pipeline.adapters.label_files import read_labels
     from tail_pipeline.adapters.local_git import LocalGitRepository

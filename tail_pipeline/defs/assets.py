@@ -14,8 +14,9 @@ import dagster as dg
 import polars as pl
 
 from tail_pipeline.adapters import charts
-from tail_pipeline.adapters.eval_files import load_history, load_rubric, parse_tail, parse_versions, trend_of
+from tail_pipeline.adapters.eval_files import load_rubric, parse_tail
 from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_versions
+from tail_pipeline.adapters.history import load_history, parse_versions, trend_of
 from tail_pipeline.defs import checks, previews
 from tail_pipeline.defs.dry_run import DryRunConfig, dry_run
 from tail_pipeline.defs.escalation_asset import escalation_asset

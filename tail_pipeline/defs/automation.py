@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from tail_pipeline.adapters.eval_files import load_weeks
+from tail_pipeline.adapters.history import load_weeks
 from tail_pipeline.defs.cells import (
     landed_cells,
     mined_asset_keys,

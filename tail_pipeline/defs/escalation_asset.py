@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from tail_pipeline.adapters import charts
-from tail_pipeline.adapters.eval_files import load_week
+from tail_pipeline.adapters.history import load_week
 from tail_pipeline.defs import previews
 from tail_pipeline.defs.failures import ESCALATION_RETRIES, as_dagster_failures
 from tail_pipeline.defs.partitions import asset_prefix, cell_of, partitions_of

@@ -14,8 +14,6 @@ from tail_pipeline.adapters.eval_files import (
     check_eval_files,
     load_agents,
     load_configuration,
-    load_history,
-    load_merged_tails,
     load_rubric,
     parse_cases,
     parse_rubric,
@@ -23,6 +21,7 @@ from tail_pipeline.adapters.eval_files import (
     undecided,
     write_schemas,
 )
+from tail_pipeline.adapters.history import load_history, load_merged_tails
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.dry_run import DryRun

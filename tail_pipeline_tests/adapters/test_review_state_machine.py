@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tail_pipeline.adapters.eval_files import numbers_of, parse_tail, parse_versions
+from tail_pipeline.adapters.eval_files import parse_tail
+from tail_pipeline.adapters.history import numbers_of, parse_versions
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.drafting import DraftedCase
 from tail_pipeline.domain.ports import BranchState
