@@ -35,6 +35,7 @@ from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import is_published, target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
+from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 from tail_pipeline.domain.run_checks import undeclared
 from tail_pipeline.domain.scoring import SCORED_COLUMNS
 from tail_pipeline.domain.scoring_summary import how_scored, summarise
@@ -248,12 +249,14 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             file = tried.file
             text = render(file, schema_path=agent.schema_path(path))
             parse_tail(text, path)
-            trend = trend_of(file, load_history(repository, agent, cell.segment, cell.day), agent.cadence)
+            history = load_history(repository, agent, cell.segment, cell.day)
+            trend, agreement = trend_of(file, history, agent.cadence), reviewer_agreement(history.merged)
             metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "tail_file": path,
                 **file.counts.model_dump(),
                 **previews.drafts(drafts),
                 **tried.metadata,
+                "reviewers": agreement.sentence,
                 "verdict": trend.verdict.value,
                 "verdict_reason": trend.reason,
                 "verdict_remark": trend.remark,
@@ -261,7 +264,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "preview": previews.file_preview(text),
             }
             yield dg.MaterializeResult(
-                value=TailProposal(path, branch.name, branch.head, text, file, trend),
+                value=TailProposal(path, branch.name, branch.head, text, file, trend, agreement),
                 metadata=metadata,
                 check_results=tried.check_results,
             )
@@ -297,7 +300,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 yield _left_alone(branch.name, "nothing new since the week was merged")
                 return
             file = parse_tail(text, proposal.path)
-            body = render_body(file, proposal.trend, path=proposal.path)
+            body = render_body(file, proposal.trend, proposal.agreement, path=proposal.path)
             published = repository.publish(
                 PullRequest(
                     branch=branch.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.trend import Trend
 
@@ -12,7 +13,8 @@ from tail_pipeline.domain.trend import Trend
 class TailProposal:
     """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends.
 
-    ``branch`` and ``head`` are where the week's file stood when it was written.
+    ``agreement`` is what reviewers decided on in earlier weeks; ``branch`` and ``head`` are where the week's file stood
+    when it was written.
     """
 
     path: str
@@ -21,6 +23,7 @@ class TailProposal:
     text: str
     file: TailFile
     trend: Trend
+    agreement: ReviewerAgreement
 
 
 @dataclass(frozen=True)

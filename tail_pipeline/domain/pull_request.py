@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
 from tail_pipeline.domain.scorecard import render_scorecard, verdict_cell
 from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
@@ -55,10 +56,17 @@ def subject(file: TailFile) -> str:
     return f"Regression tail {file.iso_week}: {file.agent}{f' / {file.segment}' if file.segment else ''}"
 
 
-def render_body(file: TailFile, trend: Trend, *, path: str) -> str:
+def render_body(file: TailFile, trend: Trend, agreement: ReviewerAgreement, *, path: str) -> str:
     """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows."""
     before = [_scorecard(file), _summary(file)]
-    after = [_expected(file), _trend(trend), _left_out(file), _complaints(file), _how_to_review(file, path)]
+    after = [
+        _expected(file),
+        _trend(trend),
+        _track_record(agreement),
+        _left_out(file),
+        _complaints(file),
+        _how_to_review(file, path),
+    ]
     room = MAX_BODY_CHARS - sum(len(part) + 2 for part in (*before, *after))
     table = _cases_table(file.cases, path, room)
     parts = [*before, table, *_details(file.cases, room - len(table)), *after]
@@ -227,6 +235,14 @@ def _trend(trend: Trend) -> str:
         lines.append(f"No tail file for {', '.join(map(str, trend.missing))}: unknown, not zero.")
     lines.append(trend_chart(trend))
     return "\n\n".join(line for line in lines if line)
+
+
+def _track_record(agreement: ReviewerAgreement) -> str:
+    """How often reviewers took what was mined; nothing before their first decision."""
+    if not agreement.all.decided:
+        return ""
+    by_trigger = ", ".join(f"{name} {one.promoted} of {one.decided}" for name, one in agreement.by_trigger.items())
+    return f"## Track record\n\n{agreement.sentence} By trigger: {by_trigger}."
 
 
 def _left_out(file: TailFile) -> str:

@@ -19,6 +19,7 @@ from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
+from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 from tail_pipeline.domain.tail_file import TailFile, build_tail_file, render
 from tail_pipeline.domain.trend import judge_trend
 from tail_pipeline.domain.weeks import Cadence, MiningDay
@@ -97,7 +98,9 @@ class Reviewing(RuleBasedStateMachine):
         if branch.head is None and branch.versions and text == branch.versions[-1].text:
             return None
         final = parse_tail(text, PATH)
-        body = render_body(final, judge_trend(WEEK, {WEEK: numbers_of(final)}, self.cadence), path=PATH)
+        body = render_body(
+            final, judge_trend(WEEK, {WEEK: numbers_of(final)}, self.cadence), reviewer_agreement([]), path=PATH
+        )
         title = subject(final)
         self.repository.publish(PullRequest(branch.name, PATH, text, title, title, body, LABELS, ()), branch)
         return branch.name

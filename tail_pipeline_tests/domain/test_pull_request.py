@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tail_pipeline.domain.drafting import Judged
 from tail_pipeline.domain.pull_request import MAX_BODY_CHARS, branch_of, render_body, subject, trend_chart
+from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 from tail_pipeline.domain.tail_file import Complaint, NotProposed, TailFile
 from tail_pipeline.domain.trend import Trend, judge_trend
 from tail_pipeline.domain.weeks import Cadence, IsoWeek
@@ -13,6 +15,8 @@ from tail_pipeline_tests.domain.builders import WEEK, counts, tail_case, tail_fi
 
 PATH = "eval/tail/2026-W17.yaml"
 HOSTILE = "@octocat fixes #12 | ![x](http://x.y) <img src=x> `code` &amp; " * 40
+
+UNDECIDED = reviewer_agreement([])
 
 
 def trend(*clusters: int, **changes: Any) -> Trend:
@@ -23,7 +27,7 @@ def trend(*clusters: int, **changes: Any) -> Trend:
 
 
 def body(**changes: Any) -> str:
-    return render_body(tail_file(**changes), trend(4, 5, 4), path=PATH)
+    return render_body(tail_file(**changes), trend(4, 5, 4), UNDECIDED, path=PATH)
 
 
 def rows(text: str) -> list[str]:
@@ -191,12 +195,12 @@ def test_expected_outputs_of_users_need_no_remark() -> None:
 
 def test_a_missing_week_is_unknown_and_not_zero() -> None:
     numbers = {week: week_numbers(week, 4) for week in (WEEK, WEEK.shifted(-2))}
-    text = render_body(tail_file(), judge_trend(WEEK, numbers, Cadence.WEEKLY), path=PATH)
+    text = render_body(tail_file(), judge_trend(WEEK, numbers, Cadence.WEEKLY), UNDECIDED, path=PATH)
     assert "No tail file for 2026-W16: unknown, not zero." in text
 
 
 def test_a_closing_tail_says_so() -> None:
-    text = render_body(tail_file(), trend(4, 4, 4, new_clusters=1), path=PATH)
+    text = render_body(tail_file(), trend(4, 4, 4, new_clusters=1), UNDECIDED, path=PATH)
     assert "\nThe tail is closing.\n" in text
 
 
@@ -225,4 +229,38 @@ def test_a_chart_across_a_new_year_names_every_week_once() -> None:
 
 def test_the_body_of_a_file_is_the_same_every_time() -> None:
     file: TailFile = tail_file(cases=many(5))
-    assert render_body(file, trend(4, 5), path=PATH) == render_body(file, trend(4, 5), path=PATH)
+    assert render_body(file, trend(4, 5), UNDECIDED, path=PATH) == render_body(file, trend(4, 5), UNDECIDED, path=PATH)
+
+
+def test_the_body_says_how_often_reviewers_took_what_was_mined() -> None:
+    decided = [
+        tail_case(1, status="promoted", expected="Yes."),
+        tail_case(2, status="rejected", rejection_reason="a typo"),
+        tail_case(3),
+    ]
+    text = render_body(tail_file(), trend(4, 5), reviewer_agreement([tail_file(cases=decided)]), path=PATH)
+    assert "Reviewers promoted 1 of 2 decided cases so far (50 %, 95 % interval" in text
+
+
+def test_before_the_first_decision_there_is_no_track_record() -> None:
+    assert "Track record" not in body()
+
+
+def test_what_the_judge_found_is_told_worst_first_and_inert() -> None:
+    judged = [
+        Judged(criterion="tone", score=0.5, reason="curt, says @octocat"),
+        Judged(criterion="policy", score=0.2, reason="hides a clause"),
+        Judged(criterion="length", score=1.0, reason="short"),
+        Judged(criterion="fit", score=None, reason=""),
+    ]
+    case = tail_case()
+    text = body(cases=[case.model_copy(update={"cluster": case.cluster.model_copy(update={"judged": judged})})])
+    told = [line for line in text.splitlines() if line.startswith(("- `tone`", "- `policy`", "- `length`", "- `fit`"))]
+    assert told == ["- `policy` 0.20: hides a clause", "- `tone` 0.50: curt, says @\u200boctocat"]
+
+
+def test_a_case_that_tries_to_steer_is_flagged_in_the_table() -> None:
+    case = tail_case()
+    flagged = case.model_copy(update={"cluster": case.cluster.model_copy(update={"flags": ["steering"]})})
+    (row,) = [line for line in body(cases=[flagged]).splitlines() if line.startswith(f"| `{case.id}`")]
+    assert "⚑ steering" in row
