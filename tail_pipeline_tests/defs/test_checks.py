@@ -63,6 +63,7 @@ def test_an_ordinary_week_passes_every_check(mining: Pipeline) -> None:
         "unclustered_share": True,
         "cap_hit": True,
         "dry_run": True,
+        "judge_budget": True,
         "file_matches_rubric": True,
     }
 
