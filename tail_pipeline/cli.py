@@ -89,7 +89,9 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
     found = check_eval_files(repo)
     failed = bool(found.errors) or (review and bool(found.undecided))
     if as_json:
-        print_json({kind: [vars(one) for one in findings] for kind, findings in vars(found).items()})
+        findings = {"errors": found.errors, "undecided": found.undecided, "outdated": found.outdated}
+        rows = {kind: [vars(one) for one in ones] for kind, ones in findings.items()}
+        print_json(rows | {"rubric_shas": found.rubric_shas})
     else:
         for finding in found.errors:
             click.echo(f"error: {finding}")
@@ -97,6 +99,8 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
             click.echo(f"{'error' if review else 'warning'}: {finding}")
         for finding in found.outdated:
             click.echo(f"warning: {finding}")
+        for path, sha in sorted(found.rubric_shas.items()):
+            click.echo(f"{path}: sha {sha}")
         click.echo(f"{len(found.errors)} errors, {len(found.undecided)} undecided, {len(found.outdated)} outdated")
     sys.exit(1 if failed else 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,11 +35,15 @@ Record = TypeVar("Record", bound=BaseModel)
 
 @dataclass(frozen=True)
 class EvalFindings:
-    """What is wrong, what nobody decided on yet, and what was mined under another rubric than the one there is now."""
+    """What is wrong, what nobody decided on yet, and what was mined under another rubric than the one there is now.
+
+    ``rubric_shas`` holds the fingerprint of each rubric by its path.
+    """
 
     errors: list[Finding]
     undecided: list[Finding]
     outdated: list[Finding]
+    rubric_shas: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,7 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
             continue
         if isinstance(record, Rubric):
             rubrics[path] = record
+            found.rubric_shas[path] = record.sha
             found.errors.extend(_unknown_endpoints(text, path, record, config))
         elif isinstance(record, TailFile):
             found.undecided.extend(undecided(text, path))

@@ -41,6 +41,9 @@ from tail_pipeline.domain.suspicious_text import with_flags
 
 NO_ANSWER = "the judge did not answer"
 _WAITING_PER_WORKER = 4
+_RESERVED_SHARE = 0.03
+"""Of the budget, for repairs and for what is sent again; the order plans with the rest. Repeats near the line, where the rubric
+asks for them, are planned as one call more for each content: simulated, it is .58."""
 _REPORTS = 20
 
 
@@ -111,6 +114,7 @@ class JudgedScores:
         self._seed = seed
         self._encoder = encoder
         self._progress = progress
+        self._repeats = int(rubric.judge_sd is not None)
 
     def scored(self, batches: Batches) -> Iterator[pl.DataFrame]:
         """The frames with what scoring found; raises before the first when too much could not be scored."""
@@ -177,12 +181,12 @@ class JudgedScores:
         with _kept_on_disk(self._candidates(batches, survey.free)) as kept:
             order = JudgingOrder(
                 [one.text for one in kept.candidates],
-                costs=[one.calls for one in kept.candidates],
+                costs=[one.calls + self._repeats for one in kept.candidates],
                 costly=[one.costly for one in kept.candidates],
                 complained=[one.complained for one in kept.candidates],
                 recorded=[one.recorded for one in kept.candidates],
                 min_score=self._rubric.rubric_min_score,
-                budget=self._budget.max_calls,
+                budget=self._budget.max_calls - int(_RESERVED_SHARE * self._budget.max_calls),
                 seed=self._seed,
                 encoder=self._encoder,
             )

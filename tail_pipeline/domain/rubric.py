@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from tail_pipeline.domain.checks import Check, Share
 from tail_pipeline.domain.judge_prompts import RUBRIC_INSTRUCTIONS, STATEMENTS_INSTRUCTIONS, VERDICTS_INSTRUCTIONS
@@ -68,14 +68,19 @@ class Rubric(BaseModel):
         description="How much heavier than an ordinary span a span with this label weighs.",
     )
 
-    @model_validator(mode="after")
-    def _criteria_are_distinct(self) -> Rubric:
-        names = [criterion.name for criterion in self.criteria]
+    @field_validator("criteria")
+    @classmethod
+    def _make_a_mean(cls, criteria: list[Criterion]) -> list[Criterion]:
+        names = [criterion.name for criterion in criteria]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"criteria named twice: {', '.join(repeated)}")
-        if self.criteria and not any(criterion.weight for criterion in self.criteria):
+        if criteria and not any(criterion.weight for criterion in criteria):
             raise ValueError("the weights of the criteria sum to zero")
+        return criteria
+
+    @model_validator(mode="after")
+    def _judge_has_work(self) -> Rubric:
         if self.judge_model and not self.criteria:
             raise ValueError("judge_model has nothing to judge: criteria is missing")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -230,6 +231,8 @@ RUBRIC_ERRORS = {
     "an unknown key": (RUBRIC + "min_score: 0.8\n", 3),
     "a list at the top": ("- rubric_min_score: 0.82\n", 1),
     "a criterion nobody decides": (RUBRIC + "criteria:\n- {name: tone, weight: 1.0}\n", 4),
+    "weights of nothing": (RUBRIC + "criteria:\n- {name: tone, weight: 0.0, judge: Is friendly.}\n", 3),
+    "a judge without its endpoint": (RUBRIC + "judge_model: gpt-5\n", 3),
     "a cost weight of nothing": (RUBRIC + "cost_weights:\n  safety: 0\n", 4),
 }
 
@@ -318,6 +321,16 @@ def test_the_rubrics_of_all_agents_and_segments_are_checked_together(work_tree: 
     assert found == [("eval/plan/rubric.yaml", 1), ("eval/repair/rubric.yaml", 0)]
 
 
+@pytest.mark.parametrize("find", [configuration_findings, lambda root: check_eval_files(root).errors])
+def test_a_judge_at_an_undeclared_endpoint_is_found_with_its_line(
+    work_tree: Path, find: Callable[[Path], list[Finding]]
+):
+    judged = "judge_model: vllm/judge\ncriteria:\n- {name: tone, weight: 1.0, judge: Is friendly.}\n"
+    put(work_tree, "eval/rubric.yaml", RUBRIC + judged)
+    (finding,) = find(work_tree)
+    assert (finding.file, finding.line, "unknown endpoint 'vllm'" in finding.message) == ("eval/rubric.yaml", 3, True)
+
+
 def test_missing_agents_and_rubric_are_found_together(tmp_path: Path):
     assert [finding.file for finding in configuration_findings(tmp_path)] == ["eval/agents.yaml", "eval/rubric.yaml"]
 
@@ -391,7 +404,8 @@ def test_the_line_of_a_broken_agent_is_its_own(work_tree: Path):
 
 
 def test_a_valid_work_tree_has_no_errors(work_tree: Path):
-    assert check_eval_files(work_tree) == EvalFindings([], [], [])
+    sha = parse_rubric(RUBRIC, "eval/rubric.yaml").sha
+    assert check_eval_files(work_tree) == EvalFindings([], [], [], {"eval/rubric.yaml": sha})
 
 
 def test_errors_of_several_files_are_found_together(work_tree: Path):

@@ -287,16 +287,20 @@ def test_a_rubric_that_is_not_on_main_does_not_count(mining: Pipeline) -> None:
     assert tail_of(mining.checkout).counts.failing == 5
 
 
-def test_a_judge_that_cannot_be_called_is_an_error_and_not_a_silent_fallback(mining: Pipeline) -> None:
+def test_a_judge_without_its_key_is_an_error_and_not_a_silent_fallback(
+    mining: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     write_spans(mining.checkout, week())
-    rubric = mining.checkout / "eval" / "rubric.yaml"
     text = "judge_model: openai/gpt-5\nrubric_min_score: 0.82\nragas_faithfulness: 0.78\n"
-    rubric.write_text(text, encoding="utf-8")
+    criteria = "criteria: [{name: tone, weight: 1.0, judge: It is friendly.}]\n"
+    (mining.checkout / "eval" / "rubric.yaml").write_text(text + criteria, encoding="utf-8")
     commit_all(mining.checkout, "Judge")
 
     result = mining.mine()
 
-    assert "judge_model is openai/gpt-5, but this version cannot call a judge" in failure_of(result)
+    assert "openai/gpt-5" in failure_of(result)
+    assert "OPENAI_API_KEY is not set" in failure_of(result)
 
 
 def test_a_history_that_cannot_be_read_fails_the_run(mining: Pipeline) -> None:

@@ -118,3 +118,29 @@ def test_a_threshold_must_be_given(missing: str) -> None:
 def test_an_unknown_key_is_an_error() -> None:
     with pytest.raises(ValidationError, match="rubric_min_scores"):
         rubric(rubric_min_scores=0.9)
+
+
+def test_the_weights_may_not_all_be_zero() -> None:
+    with pytest.raises(ValidationError, match="sum to zero"):
+        rubric(criteria=[JUDGED | {"weight": 0.0, "floor": 1.0}])
+
+
+def test_a_criterion_may_be_a_floor_and_nothing_else() -> None:
+    tone = {"name": "tone", "weight": 1.0, "judge": "It is friendly."}
+    assert rubric(criteria=[JUDGED | {"weight": 0.0, "floor": 1.0}, tone]).criteria[0].weight == 0
+
+
+def test_a_judge_needs_something_to_judge() -> None:
+    with pytest.raises(ValidationError, match="criteria is missing"):
+        rubric(judge_model="openai/gpt-5")
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "openai/", "/gpt-5", "open ai/gpt-5", "openai/gpt 5"])
+def test_a_model_is_named_with_its_endpoint(model: str) -> None:
+    with pytest.raises(ValidationError, match="judge_model"):
+        rubric(judge_model=model, criteria=[JUDGED])
+
+
+def test_a_measured_sd_scores_nothing_anew() -> None:
+    judged = {"judge_model": "openai/gpt-5", "criteria": [JUDGED]}
+    assert rubric(**judged, judge_sd=0.05).sha == rubric(**judged).sha

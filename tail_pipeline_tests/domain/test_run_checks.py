@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tail_pipeline.domain.audit import Audit
 from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.errors import Finding
 from tail_pipeline.domain.run_checks import (
     MIN_FAILING,
     check_bad_spans,
     check_cap,
+    check_judge_budget,
     check_segments,
     check_tail_files,
     check_unclustered,
@@ -107,3 +109,15 @@ def test_a_file_that_cannot_be_read_is_worse_than_one_of_another_rubric() -> Non
 
 def test_of_many_findings_the_first_are_named_and_the_rest_counted() -> None:
     assert "; 30 more" in check_tail_files(read=50, errors=[], outdated=[OUTDATED] * 50).message
+
+
+def test_what_the_calls_did_not_cover_is_told_with_what_is_known_of_it() -> None:
+    audit = Audit.of(population=300, sampled=60, failing=2, found=40)
+    outcome = check_judge_budget(spans=500, over_budget=240, max_calls=200, audit=audit)
+    assert (outcome.passed, outcome.loses_data) == (False, True)
+    assert "240 of 500 spans were not judged: max_judge_calls (200) is spent" in outcome.message
+    assert audit.sentence in outcome.message
+
+
+def test_a_week_that_the_calls_cover_passes() -> None:
+    assert check_judge_budget(spans=500, over_budget=0, max_calls=200, audit=None).passed

@@ -20,10 +20,10 @@ from tail_pipeline.defs.runs import MinedCell, mine_cells
 from tail_pipeline.domain.agents import AgentsConfig
 from tail_pipeline.domain.judge_prompts import RUBRIC_INSTRUCTIONS
 from tail_pipeline.domain.tail_file import TailFile
-from tail_pipeline.domain.weeks import MiningDay
+from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.defs.pipeline import span, write_spans
-from tail_pipeline_tests.e2e.test_command_line import COMMAND
+from tail_pipeline_tests.e2e.command import COMMAND
 from tail_pipeline_tests.model_server import (
     KEY,
     KEY_ENV,
@@ -34,7 +34,7 @@ from tail_pipeline_tests.model_server import (
     rubric_judge,
     wrong_key_reply,
 )
-from tail_pipeline_tests.real_data import MTRAG_HUMAN, REPLAY_WEEKS, mtrag_human
+from tail_pipeline_tests.real_data import MTRAG_HUMAN, mtrag_human
 from tail_pipeline_tests.scripted_judge import grade, tagged, written
 
 WEEK = "2026-W17"
@@ -77,10 +77,10 @@ class Judged:
         if git(self.checkout, "status", "--porcelain"):
             commit_all(self.checkout, "Configure")
 
-    def mine(self, *days: MiningDay) -> list[MinedCell]:
+    def mine(self) -> list[MinedCell]:
         text = (self.checkout / "eval" / "agents.yaml").read_text(encoding="utf-8")
         agent = AgentsConfig.model_validate_json(text).agents[0]
-        return list(mine_cells(self.checkout, [(agent, day, None) for day in days or [DAY]]))
+        return list(mine_cells(self.checkout, [(agent, DAY, None)]))
 
     def tail(self, week: str = WEEK) -> TailFile:
         path = f"eval/tail/{week}.yaml"
@@ -224,20 +224,20 @@ def test_the_real_judge_scores_of_363_answers_select_195(judged: Judged, shared_
     """The publisher's two judges behind the server: RB_llm for the criterion, RL_F as the share of supported statements."""
     source = pl.read_parquet(shared_data(MTRAG_HUMAN))
     rubric = {"criteria": [{"name": "policy", "weight": 1.0, "judge": "policy: is good."}]}
-    judged.configure(RUBRIC | rubric, "traces/*.parquet", start_week=str(REPLAY_WEEKS[0]))
+    judged.configure(RUBRIC | rubric, "traces/*.parquet")
     (judged.checkout / "traces").mkdir()
+    nothing, one_week = pl.lit(None, dtype=pl.Float64), pl.lit(DAY.window(Cadence.WEEKLY).start)
     spans = mtrag_human(shared_data(MTRAG_HUMAN)).with_columns(
-        pl.lit(None, dtype=pl.Float64).alias("rubric_score"), pl.lit(None, dtype=pl.Float64).alias("ragas_faithfulness")
+        rubric_score=nothing, ragas_faithfulness=nothing, start_time=one_week, end_time=one_week
     )
     spans.write_parquet(judged.checkout / "traces" / "responses.parquet")
     columns = source.select("input", "output", "publisher_rb_llm", "publisher_rl_f")
     judged.server.answer = rubric_judge(_publishers_judges(columns.rows()))
 
-    mined = judged.mine(*(MiningDay(week.monday) for week in REPLAY_WEEKS))
+    (mined,) = judged.mine()
 
-    assert [cell.error for cell in mined if cell.error] == []
-    counts = [judged.tail(str(week)).counts for week in REPLAY_WEEKS]
-    assert (sum(one.judged for one in counts), sum(one.failing for one in counts)) == (363, 195)
+    assert mined.error is None
+    assert (judged.tail().counts.judged, judged.tail().counts.failing) == (363, 195)
 
 
 def _publishers_judges(rows: list[tuple[str, str, float, float]]) -> Callable[[str, str], dict[str, Any]]:
