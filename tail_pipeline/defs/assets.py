@@ -356,7 +356,10 @@ def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -
 def _spans_of_drafts(proposed: Sequence[Cluster], scored: pl.LazyFrame) -> list[dict[str, Any]]:
     """The rows that the expected outputs of the proposed cases are made from."""
     keys = {key for one in proposed for key in (one.representative, one.corrected_by, one.answered_by) if key}
-    return _rows(keys, scored.select("trace_id", "span_id", "output", "contexts", "correction", "criteria", "flags"))
+    return _rows(
+        keys,
+        scored.select("trace_id", "span_id", "output", "contexts", "correction", "faithfulness", "criteria", "flags"),
+    )
 
 
 def _spans_alone(clusters: Sequence[Cluster], scored: pl.LazyFrame) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from tail_pipeline.domain.background import SpanKey
 from tail_pipeline.domain.cases import Record
+from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.weighted_clusters import Cluster
 
 MAX_TEXT_CHARS = 20_000
@@ -31,10 +32,11 @@ class Judged(Record):
 
 
 class DraftedCase(Record):
-    """What a case takes from the spans behind a cluster; ``judged`` and ``flags`` are those of the representative."""
+    """What a case takes from the spans behind a cluster; scores and flags are those of the representative."""
 
     context: list[str]
     observed_output: str | None = None
+    faithfulness: Share | None = None
     judged: list[Judged] = Field(default_factory=list)
     flags: list[str] = Field(default_factory=list)
     expected: str | None
@@ -55,6 +57,7 @@ def draft(cluster: Cluster, spans: Mapping[SpanKey, Mapping[str, Any]]) -> Draft
             Judged(criterion=one["name"], score=one["score"] and round(one["score"], 4), reason=one["reason"])
             for one in representative["criteria"] or []
         ],
+        "faithfulness": representative["faithfulness"] and round(representative["faithfulness"], 4),
         "flags": representative["flags"] or [],
     }
     if cluster.corrected_by:

@@ -205,7 +205,7 @@ def _details(cases: Sequence[TailCase], room: int) -> list[str]:
         ]
         parts = [f"{name}:\n\n{fenced(_excerpt(text))}" for name, text in texts if text]
         if judged := _judged(case):
-            parts.insert(-1 if case.expected else len(parts), f"The judge found:\n\n{judged}")
+            parts.insert(-1 if case.expected else len(parts), f"How it was scored:\n\n{judged}")
         block = f"<details><summary><code>{case.id}</code></summary>\n\n" + "\n\n".join(parts) + "\n\n</details>"
         room -= len(block) + 2
         if room < 0:
@@ -215,12 +215,19 @@ def _details(cases: Sequence[TailCase], room: int) -> list[str]:
 
 
 def _judged(case: TailCase) -> str:
-    """The criteria the answer did not fully meet, worst first; a judge quotes what it read, so its words are made inert."""
+    """Faithfulness, and the criteria the answer did not fully meet, worst first.
+
+    A judge quotes what it read, so its words are made inert.
+    """
+    told = (
+        [] if case.cluster.faithfulness is None else [f"- faithfulness to the passages {case.cluster.faithfulness:.2f}"]
+    )
     found = sorted(
         ((one.score, one) for one in case.cluster.judged if one.score is not None and one.score < 1),
         key=lambda pair: pair[0],
     )
-    return "\n".join(f"- `{one.criterion}` {score:.2f}: {inline(one.reason)}" for score, one in found)
+    told += [f"- `{one.criterion}` {score:.2f}: {inline(one.reason)}" for score, one in found]
+    return "\n".join(told)
 
 
 def _excerpt(text: str) -> str:

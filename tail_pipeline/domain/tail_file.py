@@ -38,6 +38,10 @@ MAX_SPAN_IDS = 100
 CASE_ID = re.compile(r"tail-(\d{4}W\d{2})(?:-([a-z0-9][a-z0-9_-]{0,62}))?-(\d{3,})")
 
 
+_LEFT_OUT = frozenset({"faithfulness", "judged", "flags"})
+"""What of a cluster is not written where there is none."""
+
+
 class CaseWindow(Record):
     start: AwareDatetime
     end: AwareDatetime
@@ -109,8 +113,8 @@ class Run(Record):
 class CaseCluster(Record):
     """What the traffic behind a case looked like.
 
-    ``observed_output`` is what the agent answered to ``input``, ``judged`` what the judge said of it, by criterion, and ``flags``
-    what is suspicious about its texts; the last two are left out of the file where they are empty.
+    ``observed_output`` is what the agent answered to ``input``, ``faithfulness`` and ``judged`` how that was scored, and
+    ``flags`` what is suspicious about its texts; these three are left out of the file where there are none.
     """
 
     size: int
@@ -120,6 +124,7 @@ class CaseCluster(Record):
     novelty: Literal["new", "returning", "revived"]
     first_seen: str
     observed_output: str | None = None
+    faithfulness: Share | None = None
     judged: list[Judged] = Field(default_factory=list)
     flags: list[str] = Field(default_factory=list)
     span_ids: list[str]
@@ -406,6 +411,7 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
             novelty=cluster.novelty.value if cluster.novelty else "new",
             first_seen=cluster.first_seen or str(week),
             observed_output=drafted.observed_output,
+            faithfulness=drafted.faithfulness,
             judged=drafted.judged,
             flags=drafted.flags,
             span_ids=[span_id[:MAX_NAME_CHARS] for _, span_id in cluster.members[:MAX_SPAN_IDS]],
@@ -416,7 +422,9 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
 
 def _case_layout(case: TailCase) -> dict[str, Any]:
     layout = _without_empty_run(case)
-    cluster = {name: value for name, value in layout["cluster"].items() if value or name not in ("judged", "flags")}
+    cluster = {
+        name: value for name, value in layout["cluster"].items() if name not in _LEFT_OUT or value not in (None, [])
+    }
     cluster["triggers"] = Flow(cluster["triggers"])
     if "judged" in cluster:
         cluster["judged"] = [Flow(one) for one in cluster["judged"]]

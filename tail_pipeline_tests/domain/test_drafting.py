@@ -8,7 +8,7 @@ from tail_pipeline.domain.drafting import MAX_CONTEXTS, Judged, draft
 from tail_pipeline_tests.domain.builders import cluster
 
 KEYS = {name: (f"trace-{name}", f"span-{name}") for name in ("asked", "corrected", "passing")}
-UNJUDGED: dict[str, Any] = {"criteria": [], "flags": []}
+UNJUDGED: dict[str, Any] = {"faithfulness": None, "criteria": [], "flags": []}
 SPANS = {
     KEYS["asked"]: {"contexts": ["source"], "correction": None, "output": "wrong", **UNJUDGED},
     KEYS["corrected"]: {"contexts": None, "correction": "The user's own.", "output": "wrong"},
@@ -50,9 +50,10 @@ def test_a_case_keeps_what_the_judge_said_of_its_representative() -> None:
         {"name": "policy", "score": 0.23456, "reason": "hides a clause"},
         {"name": "fit", "score": None, "reason": ""},
     ]
-    spans = {KEYS["asked"]: SPANS[KEYS["asked"]] | {"criteria": criteria, "flags": ["steering"]}}
+    spans = {KEYS["asked"]: SPANS[KEYS["asked"]] | {"faithfulness": 0.0, "criteria": criteria, "flags": ["steering"]}}
     found = draft(cluster(1, representative=KEYS["asked"]), spans)
-    assert (found.judged, found.flags) == (
+    assert (found.faithfulness, found.judged, found.flags) == (
+        0.0,
         [
             Judged(criterion="policy", score=0.2346, reason="hides a clause"),
             Judged(criterion="fit", score=None, reason=""),

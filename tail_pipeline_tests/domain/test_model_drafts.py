@@ -58,6 +58,7 @@ def spans(*clusters: Cluster, **changes: Any) -> dict[Any, dict[str, Any]]:
         "output": FAILED.output,
         "contexts": list(FAILED.contexts),
         "correction": None,
+        "faithfulness": None,
         "criteria": [],
         "flags": [],
     } | changes
