@@ -92,12 +92,14 @@ UNITS: dict[str, Pieces] = {
 PRIORS = (0, 5, 10, 20, 40)
 
 
-def read_answers(data: Path, name: str) -> Answers:
-    """The answers of a set that had passages."""
+def read_answers(data: Path, name: str, fails: pl.Expr | None = None) -> Answers:
+    """The answers of a set that had passages and a label, by ``fails`` or the set's own."""
+    label = pl.col(LABELS[name]) if fails is None else fails
     frame = pl.read_parquet(data / name / "responses.parquet").filter(pl.col("context").list.len() > 0)
+    frame = frame.with_columns(label.alias("fails")).drop_nulls("fails")
     rows = frame.select("input", "output", "context").iter_rows()
     return Answers(
-        [Content(asked, answer, tuple(passages)) for asked, answer, passages in rows], frame[LABELS[name]].to_list()
+        [Content(asked, answer, tuple(passages)) for asked, answer, passages in rows], frame["fails"].to_list()
     )
 
 
@@ -138,6 +140,26 @@ def print_grounded(sets: Mapping[str, Answers]) -> None:
         print(f"| {name} | {chosen} | {aucs[name][chosen]:.3f} | {aucs[name][FLOOR]:.3f} |")
 
 
+def print_narrower_labels(data: Path) -> None:
+    """Where people also fail what no comparison with passages can see, the part of their label that one can."""
+    narrowed = {
+        "expertqa, of the claims less than .78 supported": ("expertqa", pl.col("human_support_rate") < 0.78),
+        "begin, without generic answers": (
+            "begin",
+            pl.when(pl.col("begin_label") != "Generic").then(pl.col("human_fail")),
+        ),
+    }
+    floors = [FLOOR, Candidate("words", with_question=False, prior=0)]
+    print(f"\n| people fail | {' | '.join(map(str, floors))} | the check as shipped |")
+    print("| --- | --- | --- | --- |")
+    for label, (name, fails) in narrowed.items():
+        answers = read_answers(data, name, fails)
+        scores = dict(candidate_scores(answers))
+        shipped = answers.auc([support(one) or 0.0 for one in answers.contents]).value
+        words_only = " | ".join(f"{answers.auc(scores[one]).value:.3f}" for one in floors)
+        print(f"| {label} ({len(answers.fails)}) | {words_only} | {shipped:.3f} |")
+
+
 def similarities() -> dict[str, Callable[[str, str], float]]:
     found: dict[str, Callable[[str, str], float]] = {"word F1 (the check as shipped)": similarity}
     if find_spec("rapidfuzz") is None:
@@ -175,6 +197,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the sets, each with a responses.parquet")
     data = parser.parse_args().data
     print_grounded({name: read_answers(data, name) for name in LABELS})
+    print_narrower_labels(data)
     print()
     print_similarity(data)
 
