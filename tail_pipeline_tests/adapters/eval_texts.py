@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tail_pipeline.domain.tail_file import (
     CaseCluster,
@@ -78,3 +79,9 @@ def tail_text(week: str, cases: Sequence[TailCase] = (), **fields: object) -> st
 def run_of(day: str) -> Run:
     midnight = datetime.combine(MiningDay.parse(day).day, datetime.min.time(), UTC)
     return Run(day=day, window=CaseWindow(start=midnight, end=midnight), counts=counts())
+
+
+def put(root: Path, path: str, text: str) -> None:
+    """Write one file of a checkout."""
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text, encoding="utf-8")

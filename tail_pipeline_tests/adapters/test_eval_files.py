@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tail_pipeline.adapters.eval_files import (
     EvalFindings,
@@ -22,35 +19,17 @@ from tail_pipeline.adapters.eval_files import (
     undecided,
     write_schemas,
 )
-from tail_pipeline.adapters.history import load_history, load_merged_tails
 from tail_pipeline.adapters.local_git import LocalGitRepository
-from tail_pipeline.domain.agents import Agent
-from tail_pipeline.domain.dry_run import DryRun
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
-from tail_pipeline.domain.novelty import EarlierStatus
-from tail_pipeline.domain.tail_file import (
-    CaseCluster,
-    CaseRubric,
-    CaseWindow,
-    Complaint,
-    Counts,
-    NotProposed,
-    Run,
-    TailCase,
-    TailFile,
-    render,
-)
-from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 from tail_pipeline_tests.adapters.eval_texts import (
     AGENT,
     RUBRIC,
     agents_text,
     case,
-    run_of,
+    put,
     tail_file,
     tail_text,
 )
-from tail_pipeline_tests.conftest import commit_all, git
 
 PATH = "eval/tail/2026-W17.yaml"
 ONE, TWO = "tail-2026W17-001", "tail-2026W17-002"
@@ -274,11 +253,6 @@ def test_a_broken_check_is_found_with_its_line(check: str, below: int, message: 
     assert (finding.line, message in finding.message) == (6 + below, True)
 
 
-def put(root: Path, path: str, text: str) -> None:
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_text(text, encoding="utf-8")
-
-
 @pytest.fixture
 def work_tree(tmp_path: Path) -> Path:
     """A work tree with one agent, its rubric and no cases."""
@@ -460,185 +434,7 @@ def test_schemas_are_written_the_same_way_twice(tmp_path: Path):
     assert [path.read_bytes() for path in write_schemas(tmp_path)] == first
 
 
-# History
-
-SUPPORT = Agent.model_validate({"name": "support", "traces": {"store": "files", "path": "x"}, "cadence": "weekly"})
-DAILY = SUPPORT.model_copy(update={"cadence": "daily"})
-W17 = MiningDay.parse("2026-W17-1")
-
-
-@pytest.fixture
-def history_repo(checkout: Path) -> Path:
-    """The example's repository without any case."""
-    put(checkout, "eval/cases.yaml", "cases: []\n")
-    commit_all(checkout, "No cases")
-    return checkout
-
-
-def on_base(repo: Path, path: str, text: str) -> None:
-    put(repo, path, text)
-    commit_all(repo, "On base")
-
-
-def on_branch(repo: Path, branch: str, path: str, text: str) -> None:
-    git(repo, "switch", "--quiet", "--create", branch, "main")
-    on_base(repo, path, text)
-    git(repo, "switch", "--quiet", "main")
-
-
-def history(repo: Path, before: MiningDay = W17, agent: Agent = SUPPORT, segment: str | None = None):
-    return load_history(LocalGitRepository(repo, "main"), agent, segment, before)
-
-
-def statuses(repo: Path, before: MiningDay = W17, agent: Agent = SUPPORT) -> dict[str, EarlierStatus]:
-    return {earlier.id: earlier.status for earlier in history(repo, before, agent).cases}
-
-
-def test_a_repository_without_tails_has_no_history(history_repo: Path):
-    assert (history(history_repo).cases, history(history_repo).weeks) == ([], {})
-
-
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ({}, EarlierStatus.UNDECIDED),
-        ({"status": "promoted"}, EarlierStatus.KNOWN),
-        ({"status": "rejected", "rejection_reason": "out of scope"}, EarlierStatus.REJECTED),
-    ],
-)
-def test_a_case_of_an_earlier_week_counts_as_it_was_decided(history_repo: Path, fields: dict, status: EarlierStatus):
-    on_base(history_repo, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001", **fields)]))
-    assert statuses(history_repo) == {"tail-2026W16-001": status}
-
-
-def test_a_case_on_an_unmerged_branch_counts(history_repo: Path):
-    text = tail_text("2026-W16", [case("tail-2026W16-001")])
-    on_branch(history_repo, "tail-miner/2026-W16", "eval/tail/2026-W16.yaml", text)
-    assert statuses(history_repo) == {"tail-2026W16-001": EarlierStatus.UNDECIDED}
-
-
-def test_a_week_on_an_unmerged_branch_counts(history_repo: Path):
-    on_branch(history_repo, "tail-miner/2026-W16", "eval/tail/2026-W16.yaml", tail_text("2026-W16"))
-    assert list(history(history_repo).weeks) == [IsoWeek(2026, 16)]
-
-
-@pytest.mark.parametrize("week", ["2026-W17", "2026-W18", "2027-W01"])
-def test_the_same_week_and_later_ones_do_not_count(history_repo: Path, week: str):
-    on_base(history_repo, f"eval/tail/{week}.yaml", tail_text(week, [case(f"tail-{week.replace('-', '')}-001")]))
-    assert (history(history_repo).cases, history(history_repo).weeks) == ([], {})
-
-
-def test_the_weeks_around_new_year_are_in_order(history_repo: Path):
-    on_base(history_repo, "eval/tail/2020-W53.yaml", tail_text("2020-W53", [case("tail-2020W53-001")]))
-    assert list(statuses(history_repo, MiningDay.parse("2021-W01-1"))) == ["tail-2020W53-001"]
-
-
-def test_earlier_days_of_the_same_week_count_for_a_daily_agent(history_repo: Path):
-    cases = [case(f"tail-2026W17-00{day}", run=f"2026-W17-{day}") for day in (1, 2, 3, 4)]
-    text = tail_text("2026-W17", cases, runs=[run_of(f"2026-W17-{day}") for day in (1, 2, 3, 4)])
-    on_branch(history_repo, "tail-miner/2026-W17", PATH, text)
-    assert list(statuses(history_repo, MiningDay.parse("2026-W17-3"), DAILY)) == [
-        "tail-2026W17-001",
-        "tail-2026W17-002",
-    ]
-
-
-def test_the_running_week_has_no_numbers_yet_for_a_daily_agent(history_repo: Path):
-    on_base(history_repo, PATH, tail_text("2026-W17", runs=[run_of("2026-W17-1")]))
-    assert history(history_repo, MiningDay.parse("2026-W17-3"), DAILY).weeks == {}
-
-
-def test_the_decision_on_the_base_branch_wins_over_a_stale_branch(history_repo: Path):
-    path, proposed = "eval/tail/2026-W16.yaml", case("tail-2026W16-001")
-    on_branch(history_repo, "tail-miner/2026-W16", path, tail_text("2026-W16", [proposed]))
-    decided = case("tail-2026W16-001", status="rejected", rejection_reason="out of scope")
-    on_base(history_repo, path, tail_text("2026-W16", [decided]))
-    assert statuses(history_repo) == {"tail-2026W16-001": EarlierStatus.REJECTED}
-
-
-def test_the_numbers_on_the_base_branch_win_over_a_stale_branch(history_repo: Path):
-    path = "eval/tail/2026-W16.yaml"
-    on_branch(history_repo, "tail-miner/2026-W16", path, tail_text("2026-W16", [case("tail-2026W16-001")]))
-    on_base(history_repo, path, tail_text("2026-W16"))
-    assert history(history_repo).weeks[IsoWeek(2026, 16)].clusters == 0
-
-
-def test_a_follow_up_branch_with_more_days_gives_the_numbers_of_its_week(history_repo: Path):
-    path, days = "eval/tail/2026-W16.yaml", [run_of(f"2026-W16-{day}") for day in (1, 2)]
-    on_base(history_repo, path, tail_text("2026-W16", runs=days[:1]))
-    cases = [case("tail-2026W16-001", run="2026-W16-2")]
-    on_branch(history_repo, "tail-miner/2026-W16.2", path, tail_text("2026-W16", cases, runs=days))
-    assert history(history_repo, agent=DAILY).weeks[IsoWeek(2026, 16)].clusters == 1
-
-
-def test_an_edit_in_the_work_tree_does_not_count(history_repo: Path):
-    put(history_repo, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001")]))
-    assert history(history_repo).cases == []
-
-
-def test_cases_of_the_evaluation_set_are_known(history_repo: Path):
-    on_base(history_repo, "eval/cases.yaml", f"cases:\n{CASE}\n")
-    assert statuses(history_repo) == {"poc-1": EarlierStatus.KNOWN}
-
-
-@pytest.mark.parametrize(("week", "known"), [("2026-W16", ["tail-1"]), ("2026-W17", []), ("2026-W18", [])])
-def test_a_promoted_case_is_known_after_the_week_it_came_from(history_repo: Path, week: str, known: list[str]):
-    text = f"cases:\n- {{id: tail-1, input: q, source: tail_miner, provenance: {{week: {week}, tail_file: x}}}}\n"
-    on_base(history_repo, "eval/cases.yaml", text)
-    assert list(statuses(history_repo)) == known
-
-
-def test_the_evaluation_set_decides_over_the_tail_file(history_repo: Path):
-    on_base(history_repo, "eval/tail/2026-W16.yaml", tail_text("2026-W16", [case("tail-2026W16-001")]))
-    on_base(history_repo, "eval/cases.yaml", "cases:\n- {id: tail-2026W16-001, input: q, source: tail_miner}\n")
-    assert statuses(history_repo) == {"tail-2026W16-001": EarlierStatus.KNOWN}
-
-
-def test_a_segment_does_not_see_the_tail_of_another(history_repo: Path):
-    agent = Agent.model_validate(
-        {
-            "name": "support",
-            "traces": {"store": "files", "path": "x"},
-            "segments": {"by": "tenant", "values": ["acme", "globex"]},
-        }
-    )
-    text = tail_text("2026-W16", [case("tail-2026W16-acme-001")], segment="acme")
-    on_base(history_repo, "eval/tail/acme/2026-W16.yaml", text)
-    seen = [len(history(history_repo, agent=agent, segment=segment).cases) for segment in ("acme", "globex")]
-    assert seen == [1, 0]
-
-
-def test_only_decisions_on_the_base_branch_count(history_repo: Path):
-    """A decision on an open branch may still change."""
-    for week, on in (("2026-W15", "base"), ("2026-W16", "branch"), ("2026-W17", "base")):
-        path, decided = f"eval/tail/{week}.yaml", case(f"tail-{week.replace('-', '')}-001", status="promoted")
-        if on == "base":
-            on_base(history_repo, path, tail_text(week, [decided]))
-        else:
-            on_branch(history_repo, f"tail-miner/{week}", path, tail_text(week, [decided]))
-    merged = load_merged_tails(LocalGitRepository(history_repo, "main"), SUPPORT, None)
-
-    assert [tail.iso_week for tail in merged] == ["2026-W15", "2026-W17"]
-    assert [tail.iso_week for tail in history(history_repo).merged] == ["2026-W15"]
-
-
-def test_an_unreadable_tail_file_stops_the_run(history_repo: Path):
-    on_base(history_repo, "eval/tail/2026-W16.yaml", "cases:\n\t- x\n")
-    with pytest.raises(InvalidFile, match=r"eval/tail/2026-W16\.yaml:2"):
-        history(history_repo)
-
-
-def test_everything_unreadable_is_named_at_once(history_repo: Path):
-    on_base(history_repo, "eval/tail/2026-W15.yaml", "[]\n")
-    on_branch(history_repo, "tail-miner/2026-W16", "eval/tail/2026-W16.yaml", "cases: [\n")
-    on_base(history_repo, "eval/cases.yaml", "cases: none\n")
-    with pytest.raises(InvalidFile) as raised:
-        history(history_repo)
-    assert [finding.file for finding in raised.value.findings] == [
-        "eval/cases.yaml",
-        "eval/tail/2026-W15.yaml",
-        "tail-miner/2026-W16:eval/tail/2026-W16.yaml",
-    ]
+# The rubric of a run
 
 
 def test_a_rubric_that_is_not_on_the_base_branch_is_named(checkout: Path):
@@ -649,116 +445,3 @@ def test_a_rubric_that_is_not_on_the_base_branch_is_named(checkout: Path):
 def test_a_rubric_comes_from_the_base_branch_and_not_from_the_work_tree(checkout: Path):
     put(checkout, "eval/rubric.yaml", "rubric_min_score: 0.1\nragas_faithfulness: 0.1\n")
     assert load_rubric(LocalGitRepository(checkout, "main"), "eval/rubric.yaml").rubric_min_score == 0.82
-
-
-# What is rendered is read back
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.sampled_from(
-    ["", " ", "\n", "a\n", "a\n\nb", " lead", "tab\tbed", "trail \nx", "null", "yes", "1", "1.0", "- a", "# no", "a: b",
-     "'", '"', "\\", "---", "...", "\ufeff", "\u2028", "\x85", "\r\n", "\x00", "🙂", "<<<<<<< a", "x\n<<<<<<< HEAD\ny",
-     "~", "=", "<<", "0x1f", "1:30", "2026-04-13", "{a}", "[a]", "%", "@", "`", "?", ": ", "é" * 130]
-)  # fmt: skip
-NUMBER = st.integers(0, 10**6)
-SHARE = st.integers(0, 10_000).map(lambda number: number / 10_000)
-TIME = st.integers(0, 10**9).map(lambda seconds: datetime(2010, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
-COUNTS = st.builds(Counts, **dict.fromkeys(Counts.model_fields, NUMBER))
-WINDOWS = st.builds(CaseWindow, start=TIME, end=TIME)
-DAYS = st.integers(1, 7).map(lambda day: f"2026-W17-{day}")
-REASONS = st.one_of(
-    st.tuples(st.sampled_from(["proposed", "promoted"]), st.none()),
-    st.tuples(st.just("rejected"), TEXT.filter(lambda text: bool(text.strip()))),
-)
-DRY_RUNS = st.builds(
-    DryRun,
-    model=TEXT,
-    runs=st.integers(0, 3),
-    score=st.none() | SHARE,
-    passed=st.none() | st.booleans(),
-    verdict=st.sampled_from([None, "stable_pass", "flaky", "stable_fail"]),
-    reason=st.none() | TEXT.filter(bool),
-)
-
-
-@st.composite
-def tail_cases(draw: st.DrawFn, number: int) -> TailCase:
-    status, reason = draw(REASONS)
-    return TailCase(
-        id=f"tail-2026W17-{number:03d}",
-        title=draw(TEXT),
-        status=status,
-        rejection_reason=reason,
-        input=draw(TEXT),
-        context=draw(st.lists(TEXT, max_size=3)),
-        expected=draw(st.none() | TEXT),
-        expected_source=draw(st.sampled_from(["user_correction", "passing_span", "model", "none"])),
-        labels=draw(st.lists(TEXT, max_size=3)),
-        source="tail_miner",
-        cost_weight=draw(st.integers(1, 1000)),
-        run=draw(st.none() | DAYS),
-        cluster=CaseCluster(
-            size=draw(NUMBER),
-            weight=draw(NUMBER),
-            triggers=draw(st.dictionaries(st.sampled_from(["rubric", "ragas", "feedback"]), NUMBER)),
-            lowest_score=draw(st.none() | SHARE),
-            novelty=draw(st.sampled_from(["new", "returning", "revived"])),
-            first_seen=draw(TEXT),
-            span_ids=draw(st.lists(TEXT, max_size=5)),
-            paraphrases=draw(st.lists(TEXT, max_size=3)),
-        ),
-        dry_run=draw(st.none() | DRY_RUNS),
-    )
-
-
-@st.composite
-def tail_files(draw: st.DrawFn) -> TailFile:
-    runs = st.builds(Run, day=DAYS, window=WINDOWS, counts=COUNTS)
-    rows = st.builds(
-        NotProposed,
-        title=TEXT,
-        weight=NUMBER,
-        size=NUMBER,
-        why=st.sampled_from(["over_cap", "known", "undecided", "rejected_before"]),
-        case=st.none() | TEXT,
-        run=st.none() | DAYS,
-    )
-    complaints = st.builds(Complaint, span_id=TEXT, input=TEXT, feedback=TEXT, run=st.none() | DAYS)
-    return TailFile(
-        iso_week="2026-W17",
-        agent=draw(TEXT),
-        segment=None,
-        window=draw(WINDOWS),
-        rubric=draw(
-            st.builds(
-                CaseRubric,
-                sha=TEXT,
-                rubric_min_score=SHARE,
-                ragas_faithfulness=SHARE,
-                judge_model=st.none() | TEXT,
-            )
-        ),
-        counts=draw(COUNTS),
-        runs=draw(st.none() | st.lists(runs, max_size=3)),
-        cases=[draw(tail_cases(number)) for number in range(1, draw(st.integers(1, 4)))],
-        not_proposed=draw(st.lists(rows, max_size=3)),
-        complaints=draw(st.lists(complaints, max_size=3)),
-    )
-
-
-@settings(deadline=None, max_examples=40)
-@given(tail_files())
-def test_a_rendered_file_is_read_back_equal(file: TailFile):
-    assert parse_tail(render(file, schema_path="../tail.schema.json"), PATH) == file
-
-
-@settings(deadline=None, max_examples=40)
-@given(tail_files())
-def test_a_rendered_file_with_windows_line_ends_is_read_back_equal(file: TailFile):
-    text = render(file, schema_path="../tail.schema.json").replace("\n", "\r\n")
-    assert parse_tail(text, PATH) == file
-
-
-@settings(deadline=None, max_examples=40)
-@given(tail_files())
-def test_rendering_what_was_read_gives_the_same_bytes(file: TailFile):
-    text = render(file, schema_path="../tail.schema.json")
-    assert render(parse_tail(text, PATH), schema_path="../tail.schema.json") == text
