@@ -136,7 +136,7 @@ def test_an_edit_in_the_work_tree_does_not_count(history_repo: Path):
 
 
 def test_cases_of_the_evaluation_set_are_known(history_repo: Path):
-    on_base(history_repo, "eval/cases.yaml", f"cases:\n- {{id: poc-1, input: a question, source: poc}}\n")
+    on_base(history_repo, "eval/cases.yaml", "cases:\n- {id: poc-1, input: a question, source: poc}\n")
     assert statuses(history_repo) == {"poc-1": EarlierStatus.KNOWN}
 
 
