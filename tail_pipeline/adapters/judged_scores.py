@@ -151,7 +151,7 @@ class JudgedScores:
                         survey.free.add(content.digest)
                 # What this very run paid for, before it was interrupted or when it was first made, stays paid for.
                 self._budget.charge(sum(calls for key, calls in recalled.paid.items() if key not in charged))
-                charged |= recalled.paid.keys()
+                charged.update(recalled.paid)
         return survey
 
     def _to_judge(self, batch: pl.DataFrame) -> pl.DataFrame:
