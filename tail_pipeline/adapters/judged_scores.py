@@ -43,18 +43,24 @@ NO_ANSWER = "the judge did not answer"
 _WAITING_PER_WORKER = 4
 _RESERVED_SHARE = 0.03
 """Of the budget, for repairs and for what is sent again; the order plans with the rest. Repeats near the line, where the rubric
-asks for them, are planned as one call more for each content: simulated, it is .58."""
+asks for them, are planned there as one call more for each content."""
+_REPEATS_EACH = 0.58
+"""Repeats near the line for each content, as simulated: what decides whether the budget covers all of them."""
 _REPORTS = 20
 
 
 @dataclass
 class _Survey:
-    """What is known before anything is asked, by digest: what there is to judge, what nobody has to pay for any more."""
+    """What is known before anything is asked, by digest: what there is to judge, what nobody has to pay for any more.
+
+    ``planned_calls`` are those of all others, the same before this run has paid for any of them and after.
+    """
 
     digests: set[str] = field(default_factory=set)
     free: set[str] = field(default_factory=set)
     incomplete: int = 0
     missing_calls: int = 0
+    planned_calls: float = 0
 
 
 @dataclass
@@ -115,6 +121,7 @@ class JudgedScores:
         self._encoder = encoder
         self._progress = progress
         self._repeats = int(rubric.judge_sd is not None)
+        self._costly_labels = [label for label, weight in rubric.cost_weights.items() if weight > 1]
 
     def scored(self, batches: Batches) -> Iterator[pl.DataFrame]:
         """The frames with what scoring found; raises before the first when too much could not be scored."""
@@ -124,7 +131,7 @@ class JudgedScores:
             f"{len(survey.digests)} distinct answers to judge with {self._rubric.judge_model}; {survey.incomplete} take "
             f"{survey.missing_calls} calls or more, {self._budget.left} of {self._budget.max_calls} are left"
         )
-        if survey.missing_calls > self._budget.left:
+        if survey.missing_calls and survey.planned_calls > self._budget.max_calls:
             self._ask_in_order(batches, survey, found)
         elif survey.missing_calls:
             self._ask_all(batches, survey, found)
@@ -147,8 +154,10 @@ class JudgedScores:
                 survey.missing_calls += recalled.missing_calls
                 if not recalled.missing_calls:
                     self._count(content, recalled.judgement, found)
-                    if not recalled.paid:
-                        survey.free.add(content.digest)
+                if recalled.missing_calls or recalled.paid:
+                    survey.planned_calls += recalled.missing_calls + len(recalled.paid) + _REPEATS_EACH * self._repeats
+                else:
+                    survey.free.add(content.digest)
                 # What this very run paid for, before it was interrupted or when it was first made, stays paid for.
                 self._budget.charge(sum(calls for key, calls in recalled.paid.items() if key not in charged))
                 charged.update(recalled.paid)
@@ -158,7 +167,7 @@ class JudgedScores:
         return batch.filter(has_output() & ~counts_as_recorded(self._rubric))
 
     def _ask_all(self, batches: Batches, survey: _Survey, found: _Found) -> None:
-        """Whatever is not complete, in the order of the spans."""
+        """Whatever is not complete, in the order of the spans, but costly ones first: retries may use up the budget after all."""
         asked = self._judgements(self._incomplete(batches), found)
         every = max(100, survey.incomplete // _REPORTS)
         for done, _ in enumerate(asked, start=1):
@@ -167,14 +176,18 @@ class JudgedScores:
 
     def _incomplete(self, batches: Batches) -> Iterator[Content]:
         seen: set[str] = set()
-        for batch in batches():
-            distinct = [
-                one for digest, one in _by_digest(contents_of(self._to_judge(batch))).items() if digest not in seen
-            ]
-            seen |= {one.digest for one in distinct}
-            for content, recalled in zip(distinct, self._judge.recall(distinct), strict=True):
-                if recalled.missing_calls:
-                    yield content
+        costly = pl.col("labels").list.set_intersection(self._costly_labels).list.len().fill_null(0) > 0
+        for turn in (costly, ~costly):
+            for batch in batches():
+                distinct = [
+                    one
+                    for digest, one in _by_digest(contents_of(self._to_judge(batch).filter(turn))).items()
+                    if digest not in seen
+                ]
+                seen |= {one.digest for one in distinct}
+                for content, recalled in zip(distinct, self._judge.recall(distinct), strict=True):
+                    if recalled.missing_calls:
+                        yield content
 
     def _ask_in_order(self, batches: Batches, survey: _Survey, found: _Found) -> None:
         """As many as the budget allows, the most telling first; on a repeated run the same ones, which cost nothing."""

@@ -30,6 +30,7 @@ from tail_pipeline_tests.model_server import (
     Reply,
     Request,
     error_reply,
+    in_turn,
     refusal_reply,
     rubric_judge,
     unused_url,
@@ -314,6 +315,26 @@ def test_costly_spans_are_judged_first(scoring: Scoring) -> None:
     rows = distinct(60) + [one | {"labels": ["regulatory"]} for one in distinct(8, BAD, first=60)]
     scored = scoring.run(rows, max_calls=20)
     assert scored.filter(pl.col("labels").list.contains("regulatory"))["score"].null_count() == 0
+
+
+def test_costly_spans_do_not_fall_to_retries_that_use_up_a_budget_for_everything(
+    scoring: Scoring, server: ModelServer
+) -> None:
+    rows = distinct(30) + [span(60, "a contract", output=BAD, labels=["regulatory"])]
+    server.answer = in_turn(*[error_reply(503)] * 3, rubric_judge(grade))
+    scored = scoring.run(rows, max_calls=31)
+    assert (
+        scored.filter(pl.col("labels").list.contains("regulatory"))["score"].null_count(),
+        summary_of(scored).over_budget,
+    ) == (0, 3)
+
+
+def test_a_budget_that_repeats_near_the_line_would_use_up_is_spent_in_order(scoring: Scoring) -> None:
+    rubric = RUBRIC.model_copy(update={"judge_sd": 0.01})
+    scored = scoring.run(distinct(40), rubric=rubric, max_calls=50)
+    audit = summary_of(scored, rubric).audit
+    assert audit is not None
+    assert audit.sampled > 0
 
 
 def test_what_was_audited_bounds_what_was_missed(scoring: Scoring) -> None:
