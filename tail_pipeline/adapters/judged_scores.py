@@ -49,6 +49,26 @@ _REPEATS_EACH = 0.58
 _REPORTS = 20
 
 
+class _Seen:
+    """Which contents were met before; 16 bytes of each fingerprint, for weeks of hundreds of thousands."""
+
+    def __init__(self) -> None:
+        self._marks: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def new_among(self, contents: Iterable[Content]) -> list[Content]:
+        """The first of each that was not met before, in order."""
+        new: list[Content] = []
+        for content in contents:
+            mark = bytes.fromhex(content.digest[:32])
+            if mark not in self._marks:
+                self._marks.add(mark)
+                new.append(content)
+        return new
+
+
 @dataclass
 class _Survey:
     """What is known before anything is asked, by digest: what there is to judge, what nobody has to pay for any more.
@@ -56,7 +76,7 @@ class _Survey:
     ``planned_calls`` are those of all others, the same before this run has paid for any of them and after.
     """
 
-    digests: set[str] = field(default_factory=set)
+    contents: _Seen = field(default_factory=_Seen)
     free: set[str] = field(default_factory=set)
     incomplete: int = 0
     missing_calls: int = 0
@@ -128,7 +148,7 @@ class JudgedScores:
         found = _Found()
         survey = self._survey(batches, found)
         self._progress(
-            f"{len(survey.digests)} distinct answers to judge with {self._rubric.judge_model}; {survey.incomplete} take "
+            f"{len(survey.contents)} distinct answers to judge with {self._rubric.judge_model}; {survey.incomplete} take "
             f"{survey.missing_calls} calls or more, {self._budget.left} of {self._budget.max_calls} are left"
         )
         if survey.missing_calls and survey.planned_calls > self._budget.max_calls:
@@ -141,14 +161,8 @@ class JudgedScores:
 
     def _survey(self, batches: Batches, found: _Found) -> _Survey:
         survey = _Survey()
-        charged: set[str] = set()
         for batch in batches():
-            distinct = [
-                one
-                for digest, one in _by_digest(contents_of(self._to_judge(batch))).items()
-                if digest not in survey.digests
-            ]
-            survey.digests |= {one.digest for one in distinct}
+            distinct = survey.contents.new_among(contents_of(self._to_judge(batch)))
             for content, recalled in zip(distinct, self._judge.recall(distinct), strict=True):
                 survey.incomplete += recalled.missing_calls > 0
                 survey.missing_calls += recalled.missing_calls
@@ -159,8 +173,7 @@ class JudgedScores:
                 else:
                     survey.free.add(content.digest)
                 # What this very run paid for, before it was interrupted or when it was first made, stays paid for.
-                self._budget.charge(sum(calls for key, calls in recalled.paid.items() if key not in charged))
-                charged.update(recalled.paid)
+                self._budget.charge(sum(recalled.paid.values()))
         return survey
 
     def _to_judge(self, batch: pl.DataFrame) -> pl.DataFrame:
@@ -175,16 +188,11 @@ class JudgedScores:
                 self._progress(f"judged {done} of {survey.incomplete} distinct answers, {self._budget.spent} calls")
 
     def _incomplete(self, batches: Batches) -> Iterator[Content]:
-        seen: set[str] = set()
+        seen = _Seen()
         costly = pl.col("labels").list.set_intersection(self._costly_labels).list.len().fill_null(0) > 0
         for turn in (costly, ~costly):
             for batch in batches():
-                distinct = [
-                    one
-                    for digest, one in _by_digest(contents_of(self._to_judge(batch).filter(turn))).items()
-                    if digest not in seen
-                ]
-                seen |= {one.digest for one in distinct}
+                distinct = seen.new_among(contents_of(self._to_judge(batch).filter(turn)))
                 for content, recalled in zip(distinct, self._judge.recall(distinct), strict=True):
                     if recalled.missing_calls:
                         yield content
@@ -356,14 +364,6 @@ def _concurrently(
         finally:
             for waiting in pending:
                 waiting.cancel()
-
-
-def _by_digest(contents: Iterable[Content]) -> dict[str, Content]:
-    """The first of each."""
-    distinct: dict[str, Content] = {}
-    for content in contents:
-        distinct.setdefault(content.digest, content)
-    return distinct
 
 
 def _with_reason(judgement: Judgement, reason: str) -> Judgement:
