@@ -12,6 +12,7 @@ import pytest
 
 from tail_pipeline.adapters.eval_files import load_configuration
 from tail_pipeline.adapters.traces_postgres import PostgresTraceStore
+from tail_pipeline.domain.agents import Agent, Endpoint
 from tail_pipeline.domain.spans import SegmentFilter
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 
@@ -32,13 +33,29 @@ def test_the_configuration_in_the_readme_loads(tmp_path: Path) -> None:
     assert load_configuration(tmp_path).agents[0].segment_names == ["acme", "globex"]
 
 
+def documented(path: str, table: str) -> set[str]:
+    """The keys in the first column of the table that begins with this."""
+    rows = (ROOT / path).read_text(encoding="utf-8").split(table)[1].split("\n\n")[0].splitlines()[2:]
+    return {key for row in rows for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
 def test_the_keys_in_the_readme_are_those_of_an_agent() -> None:
-    from tail_pipeline.domain.agents import Agent
+    assert documented("README.md", "| key of an agent |") == set(Agent.model_fields) - {"name"}
 
-    table = (ROOT / "README.md").read_text(encoding="utf-8").split("| key of an agent |")[1].split("\n\n")[0]
-    documented = {key for row in table.splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
 
-    assert documented == set(Agent.model_fields) - {"name"}
+def test_the_keys_of_an_endpoint_are_documented() -> None:
+    assert documented("docs/judge.md", "| key of an endpoint |") == set(Endpoint.model_fields)
+
+
+def test_the_judge_in_the_documentation_can_be_configured(tmp_path: Path) -> None:
+    rubric, agents = blocks("docs/judge.md", "yaml")
+    (tmp_path / "eval").mkdir()
+    thresholds = "rubric_min_score: 0.82\nragas_faithfulness: 0.78\n"
+    repository = "repository: {provider: local}\nagents: [{name: support, traces: {store: files, path: x}}]\n"
+    (tmp_path / "eval" / "rubric.yaml").write_text(thresholds + rubric, encoding="utf-8")
+    (tmp_path / "eval" / "agents.yaml").write_text(repository + agents, encoding="utf-8")
+
+    assert load_configuration(tmp_path).endpoint_names == ["anthropic", "bedrock", "ollama", "openai", "vllm"]
 
 
 def test_the_writer_for_teams_without_a_trace_store_writes_what_is_read(
