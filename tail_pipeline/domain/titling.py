@@ -20,6 +20,9 @@ from tail_pipeline.domain.questions import Question
 from tail_pipeline.domain.weighted_clusters import Cluster
 
 MAX_TITLE_WORDS = 8
+MAX_TITLED = 200
+"""Clusters a run pays a title for: a very bad week may have thousands, nearly all of them over the cap."""
+
 MAX_TITLE_CHARS = 60
 MAX_MARKS = 2
 """Accents and vowel signs on one letter: Thai and Vietnamese need two, piles of them cover the lines above."""
@@ -67,8 +70,8 @@ class TitledClusters:
 
 
 def with_model_titles(clusters: Sequence[Cluster], answers: KeptAnswers | None) -> TitledClusters:
-    """Titles for all clusters a tail file shows; without a model they keep the words they have."""
-    shown = [cluster for cluster in clusters if cluster.outcome is not Outcome.UNCLUSTERED]
+    """Titles for the clusters a tail file shows, the ``MAX_TITLED`` of highest rank; the others keep the words they have."""
+    shown = [cluster for cluster in clusters if cluster.outcome is not Outcome.UNCLUSTERED][:MAX_TITLED]
     if answers is None:
         return TitledClusters(
             list(clusters), 0, Counter({"no judge_model in the rubric": len(shown)} if shown else {}), 0

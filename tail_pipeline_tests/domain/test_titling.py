@@ -15,6 +15,7 @@ from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.titling import (
     MAX_TITLE_CHARS,
     MAX_TITLE_WORDS,
+    MAX_TITLED,
     ClusterTitle,
     TitledClusters,
     inert_title,
@@ -56,6 +57,12 @@ def test_every_cluster_that_a_file_shows_gets_a_title(outcome: Outcome) -> None:
     assert titles(titled([cluster(1, outcome=outcome)], lambda _system, _user: {"title": "Late refunds"})) == [
         "Late refunds"
     ]
+
+
+def test_a_week_of_thousands_of_clusters_pays_for_those_of_highest_rank() -> None:
+    clusters = [cluster(number, rank=number, text=f"question {number}") for number in range(1, MAX_TITLED + 50)]
+    found = titled(clusters, lambda _system, _user: {"title": "Late refunds"})
+    assert [title == "Late refunds" for title in titles(found)] == [True] * MAX_TITLED + [False] * 49
 
 
 def test_spans_that_stand_alone_are_not_paid_for() -> None:
