@@ -320,7 +320,7 @@ def test_costly_spans_are_judged_first(scoring: Scoring) -> None:
 def test_costly_spans_do_not_fall_to_retries_that_use_up_a_budget_for_everything(
     scoring: Scoring, server: ModelServer
 ) -> None:
-    rows = distinct(30) + [span(60, "a contract", output=BAD, labels=["regulatory"])]
+    rows = [*distinct(30), span(60, "a contract", output=BAD, labels=["regulatory"])]
     server.answer = in_turn(*[error_reply(503)] * 3, rubric_judge(grade))
     scored = scoring.run(rows, max_calls=31)
     assert (
