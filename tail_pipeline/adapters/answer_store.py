@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
+from filelock import FileLock
+
+from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import StoredAnswer
 
 _KEYS_PER_QUERY = 500
@@ -21,16 +24,20 @@ WITHOUT ROWID"""
 class SqliteAnswerStore:
     """An ``AnswerStore`` whose every answer survives the process that is killed right after ``put``.
 
-    One connection under a lock: writes are short, and readers of other processes do not wait for them (WAL).
+    One connection under a lock: writes are short, and readers of other processes do not wait for them (WAL). Raises
+    PermanentError where the file cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._name = path.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute(_TABLE)
+        # SQLite waits for locks, but not while the file becomes one that readers and writers share.
+        with self._usable(), FileLock(f"{path}.lock"):
+            self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(_TABLE)
 
     def __enter__(self) -> Self:
         return self
@@ -48,11 +55,21 @@ class SqliteAnswerStore:
         for start in range(0, len(keys), _KEYS_PER_QUERY):
             chunk = [bytes.fromhex(key) for key in keys[start : start + _KEYS_PER_QUERY]]
             query = f"SELECT key, value, calls, paid_by FROM answer WHERE key IN ({','.join('?' * len(chunk))})"
-            with self._lock, closing(self._connection.execute(query, chunk)) as rows:
+            with self._usable(), self._lock, closing(self._connection.execute(query, chunk)) as rows:
                 found |= {key.hex(): StoredAnswer(json.loads(value), calls, payer) for key, value, calls, payer in rows}
         return found
 
     def put(self, key: str, answer: StoredAnswer) -> None:
         row = (bytes.fromhex(key), json.dumps(answer.value, ensure_ascii=True), answer.calls, answer.paid_by)
-        with self._lock:
+        with self._usable(), self._lock:
             self._connection.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", row).close()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise PermanentError(
+                f"the answers of models in .tail/{self._name} cannot be used ({error}); make room if the disk is full and see "
+                "that the file may be written, else delete it: everything is then asked again"
+            ) from error

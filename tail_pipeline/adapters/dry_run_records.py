@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from tail_pipeline.domain.errors import PermanentError
@@ -37,10 +38,12 @@ class SqliteDryRunRecords:
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            for table in _TABLES:
-                self._connection.execute(table)
+            # SQLite waits for locks, but not while the file becomes one that readers and writers share.
+            with FileLock(f"{path}.lock"):
+                self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                for table in _TABLES:
+                    self._connection.execute(table)
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
 

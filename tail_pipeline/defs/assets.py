@@ -39,7 +39,7 @@ from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 from tail_pipeline.domain.run_checks import undeclared
 from tail_pipeline.domain.scoring import SCORED_COLUMNS
 from tail_pipeline.domain.scoring_summary import how_scored, summarise
-from tail_pipeline.domain.selection import is_failing, is_passing, with_triggers
+from tail_pipeline.domain.selection import is_failing, is_passing, require_selected_with, with_triggers
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
 from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, render
 from tail_pipeline.domain.titling import with_model_titles
@@ -160,6 +160,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
             repository = checkout.repository()
             rubric = load_rubric(repository, agent.rubric_path(cell.segment))
+            require_selected_with(rubric, scored_spans)
             history = load_history(repository, agent, cell.segment, cell.day)
             failing = scored_spans.filter(is_failing()).select(SPAN_COLUMNS).collect(engine="streaming")
             background = BackgroundSample()
@@ -220,6 +221,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
             repository = checkout.repository()
             rubric = load_rubric(repository, agent.rubric_path(cell.segment))
+            require_selected_with(rubric, scored_spans)
             branch = target_branch(repository, path, agent.cadence)
             clusters = from_frame(weighted_clusters.collect())
             proposed = [one for one in clusters if one.outcome is Outcome.PROPOSED]

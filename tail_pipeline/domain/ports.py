@@ -62,7 +62,7 @@ class Redactor(Protocol):
 
 
 class Scorer(Protocol):
-    """Adds what scoring found, ``SCORED_COLUMNS`` but for the triggers, to the frames of a window."""
+    """Adds what scoring found, ``SCORED_COLUMNS`` but for those of selection, to the frames of a window."""
 
     def scored(self, batches: Batches) -> Iterator[pl.DataFrame]:
         """The frames in order, no row dropped.

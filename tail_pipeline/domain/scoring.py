@@ -27,12 +27,17 @@ SCORED_COLUMNS: dict[str, pl.DataType] = {
     "criteria": pl.List(pl.Struct({"name": pl.String(), "score": pl.Float64(), "reason": pl.String()})),
     "flags": pl.List(pl.String()),
     "triggers": pl.List(pl.String()),
+    "selected_with": pl.String(),
 }
 """What scoring and selection add to the span schema.
 
 ``score`` and ``faithfulness`` are in 0..1 or null, each with its reason. ``scored_by`` is a ``ScoredBy`` or null, ``content``
-the fingerprint of what was to be judged, the same for spans that cost one call; null where nothing was.
+the fingerprint of what was to be judged, the same for spans that cost one call; null where nothing was. ``selected_with`` says
+which rubric scored and selected.
 """
+
+SELECTION_COLUMNS = ("triggers", "selected_with")
+"""Those that selection adds, when the scores are there."""
 
 BUDGET = "not judged: max_judge_calls is spent"
 NO_OUTPUT = "the span has no output"
@@ -52,11 +57,11 @@ class RecordedScores:
     """Takes the scores the trace store holds as they are; the scorer of a rubric without a ``judge_model``."""
 
     def scored(self, batches: Batches) -> Iterator[pl.DataFrame]:
-        """The batches with ``SCORED_COLUMNS`` but for the triggers; never drops a row."""
+        """The batches with ``SCORED_COLUMNS`` but for ``SELECTION_COLUMNS``; never drops a row."""
         return map(self.score, batches())
 
     def score(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Add ``SCORED_COLUMNS`` but for the triggers to a span frame; never drops a row."""
+        """Add ``SCORED_COLUMNS`` but for ``SELECTION_COLUMNS`` to a span frame; never drops a row."""
         recorded = pl.col("rubric_score")
         usable = in_unit_interval(recorded)
         return frame.with_columns(
@@ -97,7 +102,7 @@ def contents_of(frame: pl.DataFrame) -> list[Content]:
 def judged_columns(
     judgements: Sequence[Judgement], by: Sequence[ScoredBy], contents: Sequence[str | None]
 ) -> pl.DataFrame:
-    """``SCORED_COLUMNS`` but for flags and triggers, one row per judgement; ``contents`` are fingerprints."""
+    """``SCORED_COLUMNS`` but for flags and ``SELECTION_COLUMNS``, one row per judgement; ``contents`` are fingerprints."""
     rows: list[Mapping[str, Any]] = [
         {
             "score": one.score,
@@ -111,7 +116,7 @@ def judged_columns(
         }
         for one, source, content in zip(judgements, by, contents, strict=True)
     ]
-    schema = {name: dtype for name, dtype in SCORED_COLUMNS.items() if name not in ("flags", "triggers")}
+    schema = {name: dtype for name, dtype in SCORED_COLUMNS.items() if name not in ("flags", *SELECTION_COLUMNS)}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

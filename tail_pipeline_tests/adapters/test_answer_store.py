@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tail_pipeline.adapters.answer_store import SqliteAnswerStore
+from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import StoredAnswer
 
 JSON = st.recursive(
@@ -81,3 +82,22 @@ def test_an_answer_survives_the_process_that_is_killed_behind_it(path: Path) -> 
     subprocess.run([sys.executable, "-c", script, str(path), key_of("a")], check=False)
     with SqliteAnswerStore(path) as store:
         assert store.get_many([key_of("a")])[key_of("a")].value == "kept"
+
+
+def test_a_file_that_is_no_database_says_what_to_delete(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(PermanentError, match=r"\.tail/answers\.sqlite cannot be used .* delete it"):
+        SqliteAnswerStore(path)
+
+
+def test_a_damaged_page_is_told_when_it_is_read(path: Path) -> None:
+    with SqliteAnswerStore(path) as store:
+        store.put(key_of("a"), StoredAnswer("x" * 10_000, 1, "run"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with (
+        SqliteAnswerStore(path) as store,
+        pytest.raises(PermanentError, match=r"\.tail/answers\.sqlite cannot be used"),
+    ):
+        store.get_many([key_of("a")])

@@ -409,6 +409,19 @@ def test_a_stale_proposal_does_not_overwrite_another_day(checkout: Path) -> None
     assert git(checkout, "rev-parse", BRANCH) == before
 
 
+def test_a_file_never_names_a_rubric_that_did_not_score_it(mining: Pipeline) -> None:
+    write_spans(mining.checkout, week())
+    mining.mine()
+    before = git(mining.checkout, "rev-parse", BRANCH)
+    rubric = mining.checkout / "eval" / "rubric.yaml"
+    rubric.write_text(rubric.read_text(encoding="utf-8").replace("0.82", "0.1"), encoding="utf-8")
+    commit_all(mining.checkout, "Lower the line")
+
+    _materialize(mining, "tail_yaml", "tail_pr", partition="2026-W17-1")
+
+    assert git(mining.checkout, "rev-parse", BRANCH) == before
+
+
 def test_a_case_of_a_deleted_branch_returns_the_next_week(mining: Pipeline) -> None:
     again = [
         {**row, "start_time": row["start_time"].replace(day=20), "span_id": f"again-{row['span_id']}"} for row in week()

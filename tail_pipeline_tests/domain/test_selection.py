@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tail_pipeline.domain.selection import is_failing, is_passing
-from tail_pipeline_tests.domain.builders import scored_frame, span
+from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.selection import is_failing, is_passing, require_selected_with
+from tail_pipeline_tests.domain.builders import RUBRIC, scored_frame, span
 
 
 def triggers(**changes: Any) -> list[str]:
@@ -99,3 +101,17 @@ def test_triggers_are_those_of_the_rule(changes: list[dict[str, Any]]) -> None:
 def test_no_span_is_failing_and_passing(changes: list[dict[str, Any]]) -> None:
     frame = scored_frame([span(number, **change) for number, change in enumerate(changes)])
     assert frame.filter(is_failing() & is_passing()).height == 0
+
+
+@pytest.mark.parametrize("change", [{"rubric_min_score": 0.5}, {"ragas_faithfulness": 0.5}, {"judge_model": "a/b"}])
+def test_spans_that_another_rubric_selected_are_refused(change: dict[str, Any]) -> None:
+    criteria = [{"name": "tone", "weight": 1.0, "judge": "Is friendly."}]
+    edited = Rubric.model_validate(RUBRIC.model_dump() | {"criteria": criteria} | change)
+    with pytest.raises(PermanentError, match="materialize scored_spans again"):
+        require_selected_with(edited, scored_frame([span()]).lazy())
+
+
+def test_spans_that_this_rubric_selected_and_weeks_without_any_are_taken() -> None:
+    frame = scored_frame([span()])
+    for taken in (frame, frame.clear()):
+        require_selected_with(RUBRIC, taken.lazy())
