@@ -67,6 +67,7 @@ def scoring(summary: ScoringSummary) -> dict[str, Any]:
         found |= {
             "distinct_answers": summary.contents,
             "without_faithfulness": counts_table("reason", summary.faithfulness_reasons),
+            "served_by": counts_table("model", summary.served_by),
             "flags": counts_table("flag", summary.flags),
         }
     if summary.audit:

@@ -40,7 +40,10 @@ class CriterionScore:
 
 @dataclass(frozen=True)
 class Judgement:
-    """``score`` and ``faithfulness`` in 0..1; where one is None, its reason says why."""
+    """``score`` and ``faithfulness`` in 0..1; where one is None, its reason says why.
+
+    ``served_by`` is the very model that judged, where a model did and its endpoint says.
+    """
 
     score: float | None
     unscored_reason: str | None
@@ -48,6 +51,7 @@ class Judgement:
     broken_floors: tuple[str, ...] = ()
     faithfulness: float | None = None
     faithfulness_reason: str | None = None
+    served_by: str | None = None
 
     def passes(self, rubric: Rubric) -> bool | None:
         """Whether the content would pass the rubric; None when it could not be scored."""

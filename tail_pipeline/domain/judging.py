@@ -103,7 +103,8 @@ class RubricJudge:
             else:
                 # What was answered before counts; the place of the one that failed is taken, or it would be asked for ever.
                 samples = [*samples, samples[-1]]
-            stored[keys.rubric] = self._keep(keys.rubric, {"samples": samples, "reason": reason}, calls)
+            kept = {"samples": samples, "reason": reason, "served_by": answer.served_by}
+            stored[keys.rubric] = self._keep(keys.rubric, kept, calls)
         if content.contexts and keys.verdicts not in stored:
             stored[keys.verdicts] = self._faithfulness(content, keys, stored.get(keys.statements))
         return self._judgement(content, checks, keys, stored, NOT_JUDGED)
@@ -135,14 +136,22 @@ class RubricJudge:
     ) -> Judgement:
         samples, reason = _samples(stored.get(keys.rubric))
         faithfulness, why_not = _faithfulness_of(content, stored.get(keys.verdicts), absent)
+        served_by = next(
+            (stored[key].value.get("served_by") for key in (keys.rubric, keys.verdicts) if key in stored), None
+        )
         if self._criteria and not samples:
             return Judgement(
-                None, reason or absent, tuple(checks), faithfulness=faithfulness, faithfulness_reason=why_not
+                None,
+                reason or absent,
+                tuple(checks),
+                faithfulness=faithfulness,
+                faithfulness_reason=why_not,
+                served_by=served_by,
             )
         scores = self._in_order([*checks, *_mean(self._criteria, samples)])
         score, broken = weighted_score(self._rubric, scores)
         unscored = NOTHING_APPLIES if score is None else None
-        return Judgement(score, unscored, tuple(scores), broken, faithfulness, why_not)
+        return Judgement(score, unscored, tuple(scores), broken, faithfulness, why_not, served_by)
 
     def _wants_another(self, checks: Sequence[CriterionScore], samples: Sequence[Any]) -> bool:
         if not self._criteria:
@@ -165,7 +174,8 @@ class RubricJudge:
             return self._keep(keys.verdicts, {"supported": None, "reason": statements.value["reason"]}, 0)
         answer: Answer[StatementVerdicts] = self._model.ask(verdicts_question(content, found))
         supported = [verdict.supported for verdict in answer.value.verdicts] if answer.value else None
-        return self._keep(keys.verdicts, {"supported": supported, "reason": answer.reason}, answer.calls)
+        kept = {"supported": supported, "reason": answer.reason, "served_by": answer.served_by}
+        return self._keep(keys.verdicts, kept, answer.calls)
 
     def _checked(self, content: Content) -> tuple[list[CriterionScore], str | None]:
         """The criteria that cost no call, and why the content cannot be scored if one of them fails."""

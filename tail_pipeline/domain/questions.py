@@ -6,7 +6,7 @@ A model that failed says nothing about what it was asked: an answer that cannot 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
@@ -35,11 +35,15 @@ class Question(Generic[Shape]):
 
 @dataclass(frozen=True)
 class Answer(Generic[Shape]):
-    """``value`` or the ``reason`` why there is none; ``calls`` were made for it, retries and the repair included."""
+    """``value`` or the ``reason`` why there is none; ``calls`` were made for it, retries and the repair included.
+
+    ``served_by`` is the very model that answered, such as the dated snapshot behind an alias, where the endpoint says.
+    """
 
     value: Shape | None
     reason: str | None
     calls: int
+    served_by: str | None = field(default=None, compare=False)
 
 
 class BudgetSpentError(Exception):

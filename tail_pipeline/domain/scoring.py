@@ -22,6 +22,7 @@ SCORED_COLUMNS: dict[str, pl.DataType] = {
     "unscored_reason": pl.String(),
     "faithfulness_reason": pl.String(),
     "scored_by": pl.String(),
+    "served_by": pl.String(),
     "content": pl.String(),
     "broken_floors": pl.List(pl.String()),
     "criteria": pl.List(pl.Struct({"name": pl.String(), "score": pl.Float64(), "reason": pl.String()})),
@@ -31,9 +32,9 @@ SCORED_COLUMNS: dict[str, pl.DataType] = {
 }
 """What scoring and selection add to the span schema.
 
-``score`` and ``faithfulness`` are in 0..1 or null, each with its reason. ``scored_by`` is a ``ScoredBy`` or null, ``content``
-the fingerprint of what was to be judged, the same for spans that cost one call; null where nothing was. ``selected_with`` says
-which rubric scored and selected.
+``score`` and ``faithfulness`` are in 0..1 or null, each with its reason. ``scored_by`` is a ``ScoredBy`` or null,
+``served_by`` the very model that judged, such as the dated snapshot behind an alias. ``content`` is the fingerprint of what was to
+be judged, the same for spans that cost one call; null where nothing was. ``selected_with`` says which rubric scored and selected.
 """
 
 SELECTION_COLUMNS = ("triggers", "selected_with")
@@ -76,6 +77,7 @@ class RecordedScores:
             .alias("unscored_reason"),
             pl.lit(None, dtype=pl.String()).alias("faithfulness_reason"),
             pl.when(usable).then(pl.lit(ScoredBy.RECORDED.value)).alias("scored_by"),
+            pl.lit(None, dtype=pl.String()).alias("served_by"),
             pl.lit(None, dtype=pl.String()).alias("content"),
             _NO_STRINGS.alias("broken_floors"),
             pl.lit([], dtype=SCORED_COLUMNS["criteria"]).alias("criteria"),
@@ -110,6 +112,7 @@ def judged_columns(
             "unscored_reason": one.unscored_reason,
             "faithfulness_reason": one.faithfulness_reason,
             "scored_by": None if one.score is None else source.value,
+            "served_by": one.served_by,
             "content": content,
             "broken_floors": list(one.broken_floors),
             "criteria": [{"name": each.name, "score": each.score, "reason": each.reason} for each in one.criteria],

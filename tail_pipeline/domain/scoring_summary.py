@@ -33,6 +33,7 @@ class ScoringSummary:
     triggers: Mapping[str, int]
     unscored_reasons: Mapping[str, int]
     faithfulness_reasons: Mapping[str, int]
+    served_by: Mapping[str, int]
     flags: Mapping[str, int]
     audit: Audit | None
 
@@ -76,6 +77,7 @@ def summarise(scored: pl.LazyFrame, rubric: Rubric) -> ScoringSummary:
         triggers=triggers,
         unscored_reasons=_counts(scored, "unscored_reason"),
         faithfulness_reasons=_counts(scored, "faithfulness_reason"),
+        served_by=_counts(scored, "served_by"),
         flags=_counts(scored.select(pl.col("flags").explode()), "flags"),
         audit=_audit(contents),
     )

@@ -132,6 +132,12 @@ def test_the_input_columns_and_rows_stay_as_they_were(scoring: Scoring) -> None:
     assert scored.select(span_frame(rows).columns).equals(span_frame(rows))
 
 
+def test_every_score_says_which_model_was_behind_the_name(scoring: Scoring) -> None:
+    rows = [span(1, "a", output=GOOD), span(2, "b", output=GOOD, rubric_score=0.3, rubric_sha=RUBRIC.sha)]
+    first, again = scoring.run(rows), scoring.run(rows)
+    assert [frame["served_by"].to_list() for frame in (first, again)] == [["served", None]] * 2
+
+
 def test_a_broken_floor_fails_a_span_whatever_the_mean(scoring: Scoring) -> None:
     rubric = Rubric.model_validate(RUBRIC.model_dump() | {"rubric_min_score": 0.1})
     scored = scoring.run([span(1, output="policy=0.4")], rubric=rubric)

@@ -37,9 +37,10 @@ class _Lost:
 
 @dataclass
 class Tally:
-    """HTTP requests made for one question."""
+    """HTTP requests made for one question, and the model that answered the last of them."""
 
     calls: int = 0
+    served_by: str | None = None
 
 
 class Attempts:
@@ -70,6 +71,7 @@ class Attempts:
             found = self._attempt(request, attempt)
             if isinstance(found, Completion):
                 self.standing.answered()
+                tally.served_by = found.model
                 if found.tokens is not None:
                     self._pace.correct(tokens, found.tokens)
                 return found

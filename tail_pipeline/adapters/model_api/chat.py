@@ -69,7 +69,8 @@ class ChatModel:
         tally, max_tokens, reason = Tally(), question.max_output_tokens, None
         for _ in ("first", "repair"):
             try:
-                return Answer(self._value(question, max_tokens, reason, tally), None, tally.calls)
+                value = self._value(question, max_tokens, reason, tally)
+                return Answer(value, None, tally.calls, tally.served_by)
             except _CutOffError as cut_off:
                 reason, max_tokens = cut_off.reason, 2 * max_tokens
             except UnusableAnswerError as unusable:
@@ -79,7 +80,7 @@ class ChatModel:
                 self._note(refused)
                 if refused.kind is not Refusal.FILTERED:
                     break
-        return Answer(None, reason, tally.calls)
+        return Answer(None, reason, tally.calls, tally.served_by)
 
     def reply(self, prompt: str, *, system_prompt: str | None = None) -> str:
         """What the model writes to a user, at the vendor's temperature; its refusal where it refuses.

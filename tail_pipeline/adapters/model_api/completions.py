@@ -6,16 +6,22 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+_MAX_MODEL_CHARS = 200
+
 
 @dataclass(frozen=True)
 class Completion:
-    """``arguments`` are those of tool calls; ``tokens`` what the request used, question included, where it says."""
+    """``arguments`` are those of tool calls; ``tokens`` what the request used, question included, where it says.
+
+    ``model`` is the very model that answered, such as the dated snapshot behind an alias.
+    """
 
     content: str = ""
     arguments: tuple[str, ...] = ()
     refusal: str = ""
     finish_reason: str = ""
     tokens: int | None = None
+    model: str | None = None
 
 
 def read_completion(body: bytes) -> Completion | None:
@@ -38,6 +44,7 @@ def read_completion(body: bytes) -> Completion | None:
         refusal=_text(message.get("refusal")),
         finish_reason=_text(choice.get("finish_reason")),
         tokens=tokens if isinstance(tokens, int) and tokens >= 0 else None,
+        model=_text(whole.get("model"))[:_MAX_MODEL_CHARS] or None,
     )
 
 
