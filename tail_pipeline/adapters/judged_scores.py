@@ -224,8 +224,10 @@ class JudgedScores:
                     f"judged {done} of {len(kept.candidates)} distinct answers in the order of the budget, "
                     f"{self._budget.spent} of {self._budget.max_calls} calls"
                 )
-            if order.audit:
-                found.audited |= {kept.candidates[number].digest for number in order.audit.sampled}
+            sampled = {kept.candidates[number].digest for number in order.audit.sampled} if order.audit else set()
+            # Where calls were missing, those that have an answer are what an earlier run chose: no uniform sample.
+            if not any(found.failures.get(digest) == BUDGET for digest in sampled):
+                found.audited |= sampled
 
     def _candidates(self, batches: Batches, free: set[str]) -> Iterator[tuple[_Candidate, Content]]:
         """Every distinct content that somebody has to pay for; what its later spans say is added to it later."""

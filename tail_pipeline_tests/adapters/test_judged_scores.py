@@ -351,6 +351,14 @@ def test_what_was_audited_bounds_what_was_missed(scoring: Scoring) -> None:
     assert (audit.population, audit.sampled, audit.failing) == (80 - 34, 5, 0)
 
 
+def test_an_audit_that_later_spans_were_no_part_of_bounds_nothing(scoring: Scoring) -> None:
+    """The calls are spent on the first 80; nobody looked at the 20 that came later."""
+    scoring.run(distinct(80), max_calls=40)
+    audit = summary_of(scoring.run(distinct(80) + distinct(20, BAD, first=80), max_calls=40)).audit
+    assert audit is not None
+    assert audit.sampled == 0
+
+
 def test_a_week_the_budget_covers_needs_no_audit(scoring: Scoring) -> None:
     assert summary_of(scoring.run(distinct(20), max_calls=20)).audit is None
 
