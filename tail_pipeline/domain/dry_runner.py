@@ -110,6 +110,9 @@ class DryRunner:
         return self._records.keep_output(attempt, _storable(answer))
 
     def _outcome(self, attempt: Attempt, trial: Trial, output: str) -> RunOutcome:
+        if not output.strip():
+            # As in mining: to a judge, nothing said is nothing said wrong.
+            return RunOutcome(None, None, "not scored: the answer is empty")
         key = (self._rubric.sha, _digest(trial.expected))
         judgement = self._records.judgement(attempt, *key)
         if judgement is None:

@@ -315,6 +315,15 @@ def test_an_answer_no_file_can_hold_is_kept_as_far_as_it_can(setting: Setting) -
     assert setting.run([trial()])["case-1"].verdict == "stable_pass"
 
 
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_answer_never_passes(setting: Setting, empty: str) -> None:
+    setting.server.answer = lambda _request: output_reply(empty)
+
+    found = setting.run([trial()], rubric=rubric_of("(?s)^(?!.*guarantee)"))["case-1"]
+
+    assert (found.verdict, found.reason) == (None, "not scored: the answer is empty")
+
+
 def test_progress_is_told(setting: Setting) -> None:
     lines: list[str] = []
 
