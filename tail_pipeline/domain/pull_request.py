@@ -135,9 +135,10 @@ def _left_unjudged(file: TailFile) -> str:
     """What the budget of calls left out, and what is known of it."""
     if not file.counts.over_budget:
         return ""
-    audits = [run.audit for run in file.runs or [] if run.audit] if file.audit is None else [file.audit]
-    bound = f" {audits[-1].sentence}" if audits else ""
-    return f"\n\n**{file.counts.over_budget} spans were not judged: `max_judge_calls` was spent.**{bound}"
+    bounds = [f" {file.audit.sentence}"] if file.audit else []
+    # A bound holds for the contents of one run; those of several days do not add up.
+    bounds += [f"\n- {inline(run.day)}: {run.audit.sentence}" for run in file.runs or [] if run.audit]
+    return f"\n\n**{file.counts.over_budget} spans were not judged: `max_judge_calls` was spent.**{''.join(bounds)}"
 
 
 def _cases_table(cases: Sequence[TailCase], path: str, room: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from tail_pipeline.domain.drafting import Judged
 from tail_pipeline.domain.pull_request import MAX_BODY_CHARS, branch_of, render_body, subject, trend_chart
 from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
-from tail_pipeline.domain.tail_file import Complaint, NotProposed, TailFile
+from tail_pipeline.domain.tail_file import CaseAudit, Complaint, NotProposed, Run, TailFile
 from tail_pipeline.domain.trend import Trend, judge_trend
 from tail_pipeline.domain.weeks import Cadence, IsoWeek
 from tail_pipeline_tests.domain.builders import WEEK, counts, tail_case, tail_file, week_numbers
@@ -166,6 +166,17 @@ def test_a_week_without_a_case_says_why(changes: dict[str, int], message: str) -
 
 def test_unscored_spans_stand_out() -> None:
     assert "| 100 (**2 unscored**) |" in body()
+
+
+def test_a_bound_of_one_day_is_not_told_as_one_of_the_week() -> None:
+    audit = CaseAudit(population=27, sampled=3, failing=0, found=3, lower_bound=0.14)
+    window = tail_file().window
+    days = [Run(day=f"2026-W17-{one}", window=window, counts=counts(over_budget=24), audit=audit) for one in (1, 2)]
+
+    text = body(runs=days, counts=counts(over_budget=48))
+
+    told = text[text.index("**48 spans were not judged") :].splitlines()[1:3]
+    assert told == [f"- 2026\\-W17\\-{one}: {audit.sentence}" for one in (1, 2)]
 
 
 def with_sources(*sources: str, judge: str | None = "openai/gpt-5") -> str:
