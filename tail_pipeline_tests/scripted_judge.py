@@ -101,6 +101,8 @@ class MemoryAnswers:
     def get_many(self, keys: Sequence[str]) -> dict[str, StoredAnswer]:
         return {key: self.answers[key] for key in keys if key in self.answers}
 
-    def put(self, key: str, answer: StoredAnswer) -> None:
+    def put(self, key: str, answer: StoredAnswer, *, replaces: StoredAnswer | None = None) -> StoredAnswer:
         # As a file would hold it: what is not JSON shows here.
-        self.answers[key] = StoredAnswer(json.loads(json.dumps(answer.value)), answer.calls, answer.paid_by)
+        if self.answers.get(key) == replaces:
+            self.answers[key] = StoredAnswer(json.loads(json.dumps(answer.value)), answer.calls, answer.paid_by)
+        return self.answers[key]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from filelock import FileLock
 
@@ -19,6 +19,11 @@ _KEYS_PER_QUERY = 500
 _TABLE = """\
 CREATE TABLE IF NOT EXISTS answer (key BLOB PRIMARY KEY, value TEXT NOT NULL, calls INTEGER NOT NULL, paid_by TEXT NOT NULL)
 WITHOUT ROWID"""
+
+# Of several runs at once the first wins, so that all of them, and whoever mines again, go on with the same answer.
+_PUT = """\
+INSERT INTO answer VALUES (?, ?, ?, ?) ON CONFLICT (key) DO
+UPDATE SET value = excluded.value, calls = excluded.calls, paid_by = excluded.paid_by WHERE value = ?"""
 
 
 class SqliteAnswerStore:
@@ -59,10 +64,11 @@ class SqliteAnswerStore:
                 found |= {key.hex(): StoredAnswer(json.loads(value), calls, payer) for key, value, calls, payer in rows}
         return found
 
-    def put(self, key: str, answer: StoredAnswer) -> None:
-        row = (bytes.fromhex(key), json.dumps(answer.value, ensure_ascii=True), answer.calls, answer.paid_by)
+    def put(self, key: str, answer: StoredAnswer, *, replaces: StoredAnswer | None = None) -> StoredAnswer:
+        row = (bytes.fromhex(key), _text(answer.value), answer.calls, answer.paid_by)
         with self._usable(), self._lock:
-            self._connection.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", row).close()
+            self._connection.execute(_PUT, (*row, _text(replaces.value) if replaces else None)).close()
+        return self.get_many([key])[key]
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -73,3 +79,7 @@ class SqliteAnswerStore:
                 f"the answers of models in .tail/{self._name} cannot be used ({error}); make room if the disk is full and see "
                 "that the file may be written, else delete it: everything is then asked again"
             ) from error
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True)

@@ -84,8 +84,8 @@ class _Repeat:
         found = self._answers.get_many([self._key(key) for key in keys])
         return {key: found[self._key(key)] for key in keys if self._key(key) in found}
 
-    def put(self, key: str, answer: StoredAnswer) -> None:
-        self._answers.put(self._key(key), answer)
+    def put(self, key: str, answer: StoredAnswer, *, replaces: StoredAnswer | None = None) -> StoredAnswer:
+        return self._answers.put(self._key(key), answer, replaces=replaces)
 
     def _key(self, key: str) -> str:
         return hashlib.sha256(f"{key} repeat {self._number}".encode()).hexdigest()

@@ -104,7 +104,8 @@ class RubricJudge:
                 # What was answered before counts; the place of the one that failed is taken, or it would be asked for ever.
                 samples = [*samples, samples[-1]]
             kept = {"samples": samples, "reason": reason, "served_by": answer.served_by}
-            stored[keys.rubric] = self._keep(keys.rubric, kept, calls)
+            stored[keys.rubric] = self._keep(keys.rubric, kept, calls, replaces=stored.get(keys.rubric))
+            samples, reason = _samples(stored[keys.rubric])
         if content.contexts and keys.verdicts not in stored:
             stored[keys.verdicts] = self._faithfulness(content, keys, stored.get(keys.statements))
         return self._judgement(content, checks, keys, stored, NOT_JUDGED)
@@ -192,10 +193,8 @@ class RubricJudge:
         by_name = {one.name: one for one in scores}
         return [by_name[criterion.name] for criterion in self._rubric.criteria]
 
-    def _keep(self, key: str, value: Any, calls: int) -> StoredAnswer:
-        answer = StoredAnswer(value, calls, self._paid_by)
-        self._answers.put(key, answer)
-        return answer
+    def _keep(self, key: str, value: Any, calls: int, *, replaces: StoredAnswer | None = None) -> StoredAnswer:
+        return self._answers.put(key, StoredAnswer(value, calls, self._paid_by), replaces=replaces)
 
     def _mark(self, instructions: str, shape: type[BaseModel]) -> str:
         """What a question consists of beside the content: other words, another shape or model is another question."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -68,8 +69,9 @@ class KeptAnswers:
             if isinstance(answer, str):
                 return Answer(None, answer, calls=0)
             value = None if answer.value is None else answer.value.model_dump(mode="json")
-            self._store.put(key, StoredAnswer({"value": value, "reason": answer.reason}, answer.calls, self._paid_by))
-            return answer
+            mine = StoredAnswer({"value": value, "reason": answer.reason}, answer.calls, self._paid_by)
+            kept = self._store.put(key, mine, replaces=stored.get(key))
+            return replace(_still_good(by_key[key], kept) or answer, calls=answer.calls)
 
         missing = [key for key in by_key if key not in known]
         fresh = list(self.each(asked, missing))

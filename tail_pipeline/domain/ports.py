@@ -109,8 +109,11 @@ class AnswerStore(Protocol):
         """Those of the keys that have an answer."""
         ...
 
-    def put(self, key: str, answer: StoredAnswer) -> None:
-        """Keep an answer; it is there for good when this returns, and replaces an earlier one."""
+    def put(self, key: str, answer: StoredAnswer, *, replaces: StoredAnswer | None = None) -> StoredAnswer:
+        """What is kept, for good, when this returns: the answer, unless another run has kept one since.
+
+        ``replaces`` is what was kept when the question was asked, if anything was.
+        """
         ...
 
 

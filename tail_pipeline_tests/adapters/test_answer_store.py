@@ -51,11 +51,17 @@ def test_more_keys_than_one_query_takes_are_found(path: Path) -> None:
         assert [store.get_many(keys)[key].value for key in keys] == list(range(1_201))
 
 
-def test_a_later_answer_takes_the_place_of_an_earlier_one(path: Path) -> None:
+def test_an_answer_takes_the_place_of_the_one_it_goes_on_from(path: Path) -> None:
     with SqliteAnswerStore(path) as store:
-        store.put(key_of("a"), StoredAnswer(1, 1, "run"))
-        store.put(key_of("a"), StoredAnswer(2, 5, "other"))
-        assert store.get_many([key_of("a")]) == {key_of("a"): StoredAnswer(2, 5, "other")}
+        first = store.put(key_of("a"), StoredAnswer([1], 1, "run"))
+        store.put(key_of("a"), StoredAnswer([1, 2], 5, "other"), replaces=first)
+        assert store.get_many([key_of("a")]) == {key_of("a"): StoredAnswer([1, 2], 5, "other")}
+
+
+def test_of_two_runs_at_once_both_go_on_with_the_answer_that_came_first(path: Path) -> None:
+    with SqliteAnswerStore(path) as one, SqliteAnswerStore(path) as other:
+        kept = [one.put(key_of("a"), StoredAnswer(1, 1, "one")), other.put(key_of("a"), StoredAnswer(2, 1, "other"))]
+        assert kept == [StoredAnswer(1, 1, "one")] * 2
 
 
 def test_threads_of_two_runs_write_at_once(path: Path) -> None:
