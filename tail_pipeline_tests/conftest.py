@@ -8,8 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer
+
+# A property holds or does not; how long an example takes on a busy machine is no property.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.domain.agents import Endpoint
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.criterion_checks import ChecksJudge
-from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.judging import RubricJudge
 from tail_pipeline.domain.ports import AnswerStore, ContentJudge, StoredAnswer
@@ -24,6 +24,7 @@ from tail_pipeline.domain.questions import BudgetSpentError
 from tail_pipeline.domain.rubric import Rubric
 
 _PAID_BY = "calibrate"
+_UNANSWERED = "not answered: "
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,31 @@ class Judges:
     max_calls: int
 
     def judge(self, contents: Sequence[Content]) -> list[list[Judgement]]:
-        """Per content what each judge says; raises what the model raises, and what was answered is kept."""
+        """Per content what each judge says; one that got no answer is unscored, and what was answered is kept.
+
+        Raises what the model raises for all contents, and TransientError where none of them got an answer.
+        """
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="judge") as pool:
             try:
-                columns = [list(pool.map(judge.judge, contents)) for judge in self.repeats]
+                columns = [list(pool.map(_or_unscored(judge), contents)) for judge in self.repeats]
             except BudgetSpentError as error:
                 raise PermanentError(
                     f"{self.max_calls} calls (max_judge_calls) are spent; run again to go on from here, or score fewer with --limit"
                 ) from error
+        unanswered = [one.unscored_reason for one in columns[0] if (one.unscored_reason or "").startswith(_UNANSWERED)]
+        if contents and len(unanswered) == len(contents):
+            raise TransientError((unanswered[0] or "").removeprefix(_UNANSWERED))
         return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _or_unscored(judge: ContentJudge) -> Callable[[Content], Judgement]:
+    def judged(content: Content) -> Judgement:
+        try:
+            return judge.judge(content)
+        except TransientError as error:
+            return Judgement(None, f"{_UNANSWERED}{error}")
+
+    return judged
 
 
 @contextmanager

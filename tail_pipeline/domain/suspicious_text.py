@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from tail_pipeline.domain.hostile_text import MAX_PROMPT_TEXT_CHARS, TAGS
+from tail_pipeline.domain.hostile_text import MAX_PASSAGE_CHARS, MAX_PROMPT_PASSAGES, MAX_PROMPT_TEXT_CHARS, TAGS
 
 STEERING = "steering"
 FAKE_DELIMITERS = "fake_delimiters"
@@ -93,7 +93,11 @@ def with_flags(frame: pl.DataFrame) -> pl.DataFrame:
     """Add ``flags``: List(String) of what is suspicious in the ``input``, ``output`` or ``contexts`` of a span frame."""
     texts = [pl.col("input"), pl.col("output"), pl.col("contexts").list.join(_BETWEEN_TEXTS, ignore_nulls=True)]
     joined = frame.select(pl.concat_str(texts, separator=_BETWEEN_TEXTS, ignore_nulls=True).alias("text"))
-    too_long = pl.any_horizontal(pl.col("input", "output").str.len_chars() > MAX_PROMPT_TEXT_CHARS)
+    too_long = pl.any_horizontal(
+        pl.col("input", "output").str.len_chars() > MAX_PROMPT_TEXT_CHARS,
+        pl.col("contexts").list.len() > MAX_PROMPT_PASSAGES,
+        pl.col("contexts").list.eval(pl.element().str.len_chars() > MAX_PASSAGE_CHARS).list.any(),
+    )
     found = {flag: joined["text"].str.contains(pattern) for flag, pattern in _PATTERNS.items()}
     found[CUT] = frame.select(too_long.fill_null(value=False)).to_series()
     named = [pl.when(hit).then(pl.lit(flag)) for flag, hit in found.items()]

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from tail_pipeline.cli import main
 from tail_pipeline_tests.adapters.eval_texts import case, tail_text
 from tail_pipeline_tests.conftest import commit_all
-from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer, rubric_judge
+from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer, error_reply, rubric_judge
 from tail_pipeline_tests.scripted_judge import grade
 
 SHORT = {"name": "short", "weight": 1.0, "check": {"max_length": 4}}
@@ -224,3 +224,19 @@ def test_a_spent_budget_says_how_to_go_on(judged: Callable[..., Path], tmp_path:
 
     assert "5 calls (max_judge_calls) are spent; run again to go on" in run(checkout, "--labels", file, expect=2).stderr
     assert found(checkout, "--labels", file)["contents"] == len(JUDGED)
+
+
+def test_an_answer_the_endpoint_fails_on_is_unscored_and_the_others_count(
+    judged: Callable[..., Path], server: ModelServer, tmp_path: Path
+):
+    server.answer = lambda request: error_reply(500) if "policy=0.3" in request.user else rubric_judge(grade)(request)
+    one = found(judged(), "--labels", labels(tmp_path, JUDGED))
+
+    ((reason, count),) = one["unscored"].items()
+    assert (reason.startswith("not answered: model vendor/judge"), count, one["auc"]["value"]) == (True, 1, 1.0)
+
+
+def test_an_endpoint_that_is_down_is_named(judged: Callable[..., Path], server: ModelServer, tmp_path: Path):
+    server.answer = lambda _request: error_reply(500)
+
+    assert "error: model vendor/judge" in run(judged(), "--labels", labels(tmp_path, JUDGED), expect=2).stderr

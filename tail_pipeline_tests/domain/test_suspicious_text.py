@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tail_pipeline.domain.hostile_text import MAX_PROMPT_TEXT_CHARS
+from tail_pipeline.domain.hostile_text import MAX_PASSAGE_CHARS, MAX_PROMPT_PASSAGES, MAX_PROMPT_TEXT_CHARS
 from tail_pipeline.domain.suspicious_text import CUT, FAKE_DELIMITERS, INVISIBLE_CHARACTERS, STEERING, with_flags
 from tail_pipeline_tests.real_data import MTRAG_UN
 
@@ -148,6 +148,18 @@ def test_an_attempt_is_found_wherever_it_stands(place: str) -> None:
 
 def test_a_text_that_is_cut_in_the_prompt_is_flagged() -> None:
     assert flags_of(output="word " * MAX_PROMPT_TEXT_CHARS) == [CUT]
+
+
+@pytest.mark.parametrize(
+    ("contexts", "flags"),
+    [
+        (["p" * (MAX_PASSAGE_CHARS + 1)], [CUT]),
+        (["p"] * (MAX_PROMPT_PASSAGES + 1), [CUT]),
+        (["p" * MAX_PASSAGE_CHARS] * MAX_PROMPT_PASSAGES, []),
+    ],
+)
+def test_passages_that_the_judge_does_not_see_are_flagged(contexts: list[str], flags: list[str]) -> None:
+    assert flags_of(contexts=contexts) == flags
 
 
 def test_a_span_without_texts_has_no_flags() -> None:
