@@ -6,6 +6,7 @@ import polars as pl
 
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.scoring import BUDGET
 from tail_pipeline.domain.spans import is_negative_feedback
 
 TRIGGERS = ("rubric", "ragas", "feedback")
@@ -50,5 +51,6 @@ def is_failing() -> pl.Expr:
 
 
 def is_passing() -> pl.Expr:
-    """Scored and without a trigger; an unscored span proves nothing about its answer."""
-    return (pl.col("triggers").list.len() == 0) & pl.col("score").is_not_null()
+    """Scored and without a trigger; what is unscored, or lacks its faithfulness for want of calls, proves nothing."""
+    whole = (pl.col("faithfulness_reason") != BUDGET).fill_null(value=True)
+    return (pl.col("triggers").list.len() == 0) & pl.col("score").is_not_null() & whole

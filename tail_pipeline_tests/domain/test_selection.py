@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.scoring import BUDGET
 from tail_pipeline.domain.selection import is_failing, is_passing, require_selected_with
 from tail_pipeline_tests.domain.builders import RUBRIC, scored_frame, span
 
@@ -115,3 +117,14 @@ def test_spans_that_this_rubric_selected_and_weeks_without_any_are_taken() -> No
     frame = scored_frame([span()])
     for taken in (frame, frame.clear()):
         require_selected_with(RUBRIC, taken.lazy())
+
+
+@pytest.mark.parametrize(
+    ("reason", "passes"),
+    [(None, True), ("nothing was retrieved", True), ("the answer makes no statement", True), (BUDGET, False)],
+)
+def test_an_answer_whose_faithfulness_the_calls_did_not_reach_is_no_example(reason: str | None, passes: bool) -> None:
+    frame = scored_frame([span(rubric_score=0.95)]).with_columns(
+        pl.lit(reason, pl.String()).alias("faithfulness_reason")
+    )
+    assert frame.filter(is_passing()).height == passes
