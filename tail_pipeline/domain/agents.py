@@ -240,7 +240,7 @@ class Agent(_Strict):
         default=30, description="How old an answer may be that this window's feedback brings back."
     )
     max_unscored_share: Share = Field(
-        default=0.2, description="Share of spans the judge left without a score above which a check fails."
+        default=0.2, description="Share of the answers that the judge could not score above which the run fails."
     )
     max_judge_calls: Annotated[int, Field(ge=0)] = Field(
         default=20_000, description="Calls to the judge in one run, retries counted; a hard stop."

@@ -1,4 +1,4 @@
-"""The files under eval/: what a reviewer can get wrong is found all at once, and history is what the repository says."""
+"""The files under eval/: what a reviewer can get wrong is found all at once, with its file, line and case."""
 
 from __future__ import annotations
 

@@ -15,14 +15,21 @@ import polars as pl
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline.defs.build import build_definitions
 from tail_pipeline.domain.spans import SPAN_SCHEMA
+from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.weeks import IsoWeek
-from tail_pipeline_tests.conftest import commit_all
+from tail_pipeline_tests.conftest import commit_all, git
 
 AGENT = "simulated_support"
 WEEK = IsoWeek(2026, 17)
 PASSING, FAILING = 0.95, 0.3
+TAIL_PATH = "eval/tail/2026-W17.yaml"
+BRANCH = "tail-miner/2026-W17"
+REFUNDS = ["how do I get a refund", "how can I get my refund", "refund please, how do I get it"]
+STATUTES = ["cite the Oregon statute on late fees", "cite the Nevada statute on late fees"]
+ORDINARY = [f"question number {number} about topic {number % 7}" for number in range(20)]
 
 
 @dataclass
@@ -129,3 +136,30 @@ def configure(checkout: Path, text: str = "") -> None:
     agents.write_text(shipped.rstrip("\n") + "\n" + text, encoding="utf-8")
     (checkout / ".gitignore").write_text("traces/\n", encoding="utf-8")
     commit_all(checkout, "Configure")
+
+
+def week(**fields: Any) -> list[dict[str, Any]]:
+    """Twenty passing spans, three failing ones about refunds, two failing regulatory ones."""
+    rows = [span(number, text) for number, text in enumerate(ORDINARY)]
+    rows += [span(100 + number, text, FAILING) for number, text in enumerate(REFUNDS)]
+    rows += [span(200 + number, text, FAILING, labels=["regulatory"]) for number, text in enumerate(STATUTES)]
+    columns = {"labels": [], "user_feedback": None, "correction": None, "feedback_time": None, "tenant": None}
+    return [{**columns, **row, **fields} for row in rows]
+
+
+def tail_of(checkout: Path, branch: str = BRANCH, path: str = TAIL_PATH) -> TailFile:
+    return parse_tail(git(checkout, "show", f"{branch}:{path}"), path)
+
+
+def materialize(mining: Pipeline, *names: str, partition: str) -> None:
+    """Single assets of a partition, as from the UI; a failure is left for the caller to see in the repository."""
+    definitions = build_definitions(mining.checkout, retry_wait_s=0)
+    graph = definitions.resolve_asset_graph()
+    dg.materialize(
+        [definitions.get_assets_def(one) for one in graph.get_all_asset_keys()],
+        selection=[dg.AssetKey([AGENT, name]) for name in names],
+        partition_key=partition,
+        instance=mining.instance,
+        resources=definitions.resources,
+        raise_on_error=False,
+    )

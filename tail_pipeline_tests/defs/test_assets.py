@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
 
 from tail_pipeline.adapters.eval_files import parse_tail
-from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline_tests.conftest import commit_all, git
-from tail_pipeline_tests.defs.pipeline import AGENT, FAILING, Pipeline, configure, pipeline, span, write_spans
-
-TAIL_PATH = "eval/tail/2026-W17.yaml"
-BRANCH = "tail-miner/2026-W17"
-REFUNDS = ["how do I get a refund", "how can I get my refund", "refund please, how do I get it"]
-STATUTES = ["cite the Oregon statute on late fees", "cite the Nevada statute on late fees"]
-ORDINARY = [f"question number {number} about topic {number % 7}" for number in range(20)]
-
-
-def week(**fields: Any) -> list[dict[str, Any]]:
-    """Twenty passing spans, three failing ones about refunds, two failing regulatory ones."""
-    rows = [span(number, text) for number, text in enumerate(ORDINARY)]
-    rows += [span(100 + number, text, FAILING) for number, text in enumerate(REFUNDS)]
-    rows += [span(200 + number, text, FAILING, labels=["regulatory"]) for number, text in enumerate(STATUTES)]
-    columns = {"labels": [], "user_feedback": None, "correction": None, "feedback_time": None, "tenant": None}
-    return [{**columns, **row, **fields} for row in rows]
-
-
-def tail_of(checkout: Path, branch: str = BRANCH, path: str = TAIL_PATH) -> TailFile:
-    return parse_tail(git(checkout, "show", f"{branch}:{path}"), path)
+from tail_pipeline_tests.defs.pipeline import (
+    AGENT,
+    BRANCH,
+    FAILING,
+    ORDINARY,
+    REFUNDS,
+    STATUTES,
+    TAIL_PATH,
+    Pipeline,
+    configure,
+    materialize,
+    pipeline,
+    span,
+    tail_of,
+    week,
+    write_spans,
+)
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
@@ -40,13 +35,6 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
     failure = step.step_failure_data.user_failure_data
     assert failure is not None
     return failure.description or ""
-
-
-@pytest.fixture
-def mining(checkout: Path) -> Any:
-    configure(checkout)
-    with pipeline(checkout) as running:
-        yield running
 
 
 def test_a_week_becomes_a_branch_with_a_tail_file_and_a_body(mining: Pipeline) -> None:
@@ -341,74 +329,6 @@ def test_segments_spelt_otherwise_in_the_traces_are_mapped(checkout: Path) -> No
         assert all(check.passed for check in result.get_asset_check_evaluations())
 
 
-def test_a_daily_agent_extends_one_file_a_week(checkout: Path) -> None:
-    configure(checkout)
-    _mined(checkout, "daily")
-    monday, tuesday = _two_days()
-    write_spans(checkout, monday + tuesday)
-    with pipeline(checkout) as mining:
-        assert mining.mine("2026-W17-1").success
-        assert mining.mine("2026-W17-2").success
-        once = git(checkout, "rev-parse", BRANCH)
-        assert mining.mine("2026-W17-1").success
-
-    file = tail_of(checkout)
-    assert [(run.day, run.counts.spans) for run in file.runs or []] == [("2026-W17-1", 25), ("2026-W17-2", 3)]
-    assert [(case.id, case.run) for case in file.cases] == [
-        ("tail-2026W17-001", "2026-W17-1"),
-        ("tail-2026W17-002", "2026-W17-1"),
-        ("tail-2026W17-003", "2026-W17-2"),
-    ]
-    assert git(checkout, "rev-parse", BRANCH) == once
-
-
-def test_days_after_a_merge_go_to_a_follow_up_branch(checkout: Path) -> None:
-    configure(checkout)
-    _mined(checkout, "daily")
-    monday, tuesday = _two_days()
-    write_spans(checkout, monday + tuesday)
-    with pipeline(checkout) as mining:
-        mining.mine("2026-W17-1")
-        git(checkout, "merge", "--quiet", "--ff-only", BRANCH)
-        assert mining.mine("2026-W17-2").success
-
-    file = tail_of(checkout, f"{BRANCH}.2")
-    assert [case.id for case in file.cases] == ["tail-2026W17-001", "tail-2026W17-002", "tail-2026W17-003"]
-    assert len(tail_of(checkout, BRANCH).cases) == 2
-
-
-def test_a_quiet_day_after_a_merge_opens_nothing(checkout: Path) -> None:
-    configure(checkout)
-    _mined(checkout, "daily")
-    write_spans(checkout, [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()])
-    with pipeline(checkout) as mining:
-        mining.mine("2026-W17-1")
-        git(checkout, "merge", "--quiet", "--ff-only", BRANCH)
-        for _ in range(2):
-            assert mining.mine("2026-W17-1").success
-
-    assert git(checkout, "branch", "--list", f"{BRANCH}.*") == ""
-
-
-def test_a_stale_proposal_does_not_overwrite_another_day(checkout: Path) -> None:
-    configure(checkout)
-    _mined(checkout, "daily")
-    monday, tuesday = _two_days()
-    write_spans(checkout, monday + tuesday)
-    with pipeline(checkout) as mining:
-        mining.mine("2026-W17-1")
-        mining.mine("2026-W17-2")
-        write_spans(checkout, [*monday[:22], *tuesday])
-        _materialize(mining, "weighted_clusters", "tail_yaml", partition="2026-W17-1")
-        extra = [{**tuesday[0], "span_id": f"x{n}", "trace_id": f"x{n}", "input": f"login loop {n}"} for n in range(3)]
-        write_spans(checkout, [*monday, *tuesday, *extra])
-        mining.mine("2026-W17-2")
-        before = git(checkout, "rev-parse", BRANCH)
-        _materialize(mining, "tail_pr", partition="2026-W17-1")
-
-    assert git(checkout, "rev-parse", BRANCH) == before
-
-
 def test_a_file_never_names_a_rubric_that_did_not_score_it(mining: Pipeline) -> None:
     write_spans(mining.checkout, week())
     mining.mine()
@@ -417,7 +337,7 @@ def test_a_file_never_names_a_rubric_that_did_not_score_it(mining: Pipeline) -> 
     rubric.write_text(rubric.read_text(encoding="utf-8").replace("0.82", "0.1"), encoding="utf-8")
     commit_all(mining.checkout, "Lower the line")
 
-    _materialize(mining, "tail_yaml", "tail_pr", partition="2026-W17-1")
+    materialize(mining, "tail_yaml", "tail_pr", partition="2026-W17-1")
 
     assert git(mining.checkout, "rev-parse", BRANCH) == before
 
@@ -434,27 +354,6 @@ def test_a_case_of_a_deleted_branch_returns_the_next_week(mining: Pipeline) -> N
 
     later = tail_of(mining.checkout, "tail-miner/2026-W18", "eval/tail/2026-W18.yaml")
     assert {(case.cluster.novelty, case.cluster.first_seen) for case in later.cases} == {("returning", "2026-W17")}
-
-
-def test_a_monthly_agent_reads_the_calendar_month_and_compares_months(checkout: Path) -> None:
-    configure(checkout)
-    _mined(checkout, "monthly")
-    april = week()
-    march = [
-        {**row, "span_id": f"march-{n}", "start_time": row["start_time"].replace(month=3)}
-        for n, row in enumerate(week())
-    ]
-    write_spans(checkout, march + april)
-    with pipeline(checkout) as mining:
-        for first_of_month in ("2026-W14-3", "2026-W18-5"):
-            assert mining.mine(first_of_month).success
-
-        assert mining.metadata("spans", "2026-W18-5")["window_start"] == "2026-04-01 00:00 UTC"
-        assert (
-            mining.metadata("tail_yaml", "2026-W18-5")["verdict_reason"]
-            == "2 and 0 new clusters: under 3 two weeks in a row"
-        )
-    assert tail_of(checkout, "tail-miner/2026-W18", "eval/tail/2026-W18.yaml").counts.spans == 25
 
 
 def test_every_asset_says_what_its_run_did(mining: Pipeline) -> None:
@@ -514,36 +413,6 @@ def test_a_frame_is_replaced_whole_or_not_at_all(mining: Pipeline) -> None:
 
 
 _WORDS = ["refund", "export", "password", "invoice", "shipping", "calendar"]
-
-
-def _two_days() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The spans that a daily agent reads on Monday and on Tuesday of 2026-W17."""
-    monday = [{**row, "start_time": row["start_time"].replace(day=19)} for row in week()]
-    tuesday = [span(700 + n, f"export {n} of my data never ends", FAILING) for n in range(3)]
-    tuesday = [{**monday[0], **row, "start_time": row["start_time"].replace(day=20)} for row in tuesday]
-    return monday, tuesday
-
-
-def _mined(checkout: Path, cadence: str) -> None:
-    agents = checkout / "eval" / "agents.yaml"
-    shipped = agents.read_text(encoding="utf-8")
-    agents.write_text(shipped.replace("cadence: weekly", f"cadence: {cadence}"), encoding="utf-8")
-
-
-def _materialize(mining: Pipeline, *names: str, partition: str) -> None:
-    """Single assets of a partition, as from the UI; a failure is left for the caller to see in the repository."""
-    from tail_pipeline.defs.build import build_definitions
-
-    definitions = build_definitions(mining.checkout, retry_wait_s=0)
-    graph = definitions.resolve_asset_graph()
-    dg.materialize(
-        [definitions.get_assets_def(one) for one in graph.get_all_asset_keys()],
-        selection=[dg.AssetKey([AGENT, name]) for name in names],
-        partition_key=partition,
-        instance=mining.instance,
-        resources=definitions.resources,
-        raise_on_error=False,
-    )
 
 
 def _escalate(mining: Pipeline, *, page: bool) -> None:

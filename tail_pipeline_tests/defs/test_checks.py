@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from tail_pipeline.defs.build import build_definitions
 from tail_pipeline_tests.conftest import commit_all, git
@@ -43,13 +42,6 @@ def change_rubric(checkout: Path, old: str, new: str) -> None:
     assert old in text
     rubric.write_text(text.replace(old, new), encoding="utf-8")
     commit_all(checkout, "Change the rubric")
-
-
-@pytest.fixture
-def mining(checkout: Path):
-    configure(checkout)
-    with pipeline(checkout) as running:
-        yield running
 
 
 def test_an_ordinary_week_passes_every_check(mining: Pipeline) -> None:
