@@ -117,11 +117,11 @@ def escalate(repo: Path, as_json: bool, week: str, agent: str | None, segment: s
     """
     from tail_pipeline.adapters.eval_files import load_agents
     from tail_pipeline.adapters.history import load_week
-    from tail_pipeline.adapters.local_git import LocalGitRepository
+    from tail_pipeline.adapters.repositories import open_repository
     from tail_pipeline.domain.escalation import compose_escalation, why_escalate
     from tail_pipeline.domain.weeks import IsoWeek
 
-    repository = LocalGitRepository(repo, load_agents(repo).repository.base_branch)
+    repository = open_repository(load_agents(repo).repository, repo)
     rows = []
     for one, segments in chosen_segments(repo, agent, segment):
         for name in segments:

@@ -65,7 +65,7 @@ def calibrate(
     from tail_pipeline.adapters.history import load_merged_tails
     from tail_pipeline.adapters.judges import open_judges
     from tail_pipeline.adapters.label_files import read_labels
-    from tail_pipeline.adapters.local_git import LocalGitRepository
+    from tail_pipeline.adapters.repositories import open_repository
     from tail_pipeline.domain.calibration import calibrate as compare
     from tail_pipeline.domain.calibration import rate
     from tail_pipeline.domain.calibration_report import render_calibration
@@ -75,7 +75,7 @@ def calibrate(
     chosen = [(one, name) for one, names in chosen_segments(repo, agent, segment) for name in names]
     rubric_path = _only_rubric([one.rubric_path(name) for one, name in chosen])
     config = load_agents(repo)
-    repository = LocalGitRepository(repo, config.repository.base_branch)
+    repository = open_repository(config.repository, repo)
     rubric = load_rubric(repository, rubric_path)
     caveats: tuple[str, ...] = ()
     if labels:

@@ -13,10 +13,10 @@ import dagster as dg
 from tail_pipeline.adapters.answer_store import SqliteAnswerStore
 from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.adapters.judged_scores import JudgedScores
-from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.adapters.model_api.chat import ChatModel
 from tail_pipeline.adapters.model_api.embeddings import EndpointEncoder
 from tail_pipeline.adapters.python_callable import load_python_checks
+from tail_pipeline.adapters.repositories import open_repository
 from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.adapters.targets import open_target
 from tail_pipeline.adapters.trace_stores import open_trace_store
@@ -57,8 +57,9 @@ class Checkout(dg.ConfigurableResource[Any]):
         return open_trace_store(agent.traces, Path(self.repo_dir), agent.unit, progress)
 
     def repository(self) -> Repository:
+        """What is on the base branch and under review; opened anew, so that a run sees what has changed since the last."""
         config = load_agents(Path(self.repo_dir))
-        return LocalGitRepository(Path(self.repo_dir), config.repository.base_branch)
+        return open_repository(config.repository, Path(self.repo_dir))
 
     def redactor(self) -> Redactor:
         return AsRecorded()

@@ -166,6 +166,31 @@ class LocalRepository(_Strict):
     base_branch: str = "main"
 
 
+class GitHubApp(_Strict):
+    """A GitHub App as the author of pull requests and issues."""
+
+    id: Annotated[int, Field(ge=1)]
+    private_key_env: str = Field(description="Environment variable that holds the App's private key, in PEM.")
+    installation_id: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Absent: the App's installation on the repository."
+    )
+
+
+class GitHubHosted(_Strict):
+    """A repository on GitHub or on GitHub Enterprise Server; a token or an App speaks for the pipeline."""
+
+    provider: Literal["github"]
+    name: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(description="owner/name")
+    base_branch: str = "main"
+    base_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = Field(
+        default="https://api.github.com", description="GitHub Enterprise Server: https://HOST/api/v3."
+    )
+    token_env: str = Field(default="GITHUB_TOKEN", description="Environment variable that holds the token.")
+    app: GitHubApp | None = Field(default=None, description="In place of a token.")
+
+
+RepositoryConfig = LocalRepository | GitHubHosted
+
 JsonMode = Literal["json_schema", "tool", "prompt"]
 
 
@@ -300,7 +325,7 @@ class Agent(_Strict):
 class AgentsConfig(_Strict):
     """The whole of ``agents.yaml``."""
 
-    repository: LocalRepository
+    repository: Annotated[RepositoryConfig, Field(discriminator="provider")]
     models: dict[str, Endpoint] = Field(default_factory=dict)
     agents: Annotated[list[Agent], Field(min_length=1)]
 

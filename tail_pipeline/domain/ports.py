@@ -13,6 +13,7 @@ import polars as pl
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation
 from tail_pipeline.domain.judgement import Content, Judgement
+from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import PullRequest
 from tail_pipeline.domain.questions import Answer, Question, Shape
 from tail_pipeline.domain.review import FileVersion
@@ -216,16 +217,49 @@ class Published(StrEnum):
 
 @dataclass(frozen=True)
 class PublishedPullRequest:
+    """``notes`` say what could not be done and did not matter enough to fail, such as a reviewer nobody can ask."""
+
     number: int
     url: str
     head: str
     outcome: Published
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PublishedEscalation:
     url: str
     created: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BaseChanges:
+    """Where the base branch is, and which files changed since an earlier commit; ``paths`` is None where nobody can say."""
+
+    head: str
+    paths: frozenset[str] | None
+
+
+class Promoted(StrEnum):
+    """How promoted cases went into the set: a commit on the base branch, or a pull request where that is protected.
+
+    ``declined`` is such a pull request that somebody closed; ``unchanged`` means that there was nothing to write.
+    """
+
+    COMMITTED = "committed"
+    PROPOSED = "proposed"
+    DECLINED = "declined"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class PublishedPromotion:
+    """``url`` leads to the commit or to the pull request."""
+
+    outcome: Promoted
+    url: str | None
+    notes: tuple[str, ...] = ()
 
 
 class Repository(Protocol):
@@ -250,6 +284,21 @@ class Repository(Protocol):
         """Commit and open or update; writes nothing when nothing differs.
 
         ``branch`` is the state the text was composed against; raises TransientError when it has moved since.
+        """
+        ...
+
+    def base_changes(self, since: str | None) -> BaseChanges:
+        """What happened on the base branch after commit ``since``; it may be gone, or None at the first call."""
+        ...
+
+    def merged_by(self, path: str) -> str | None:
+        """Names the pull request that last brought a file to the base branch; None where no pull request did."""
+        ...
+
+    def promote(self, promotion: Promotion) -> PublishedPromotion:
+        """Put the promoted cases on the base branch, or propose them in a pull request where it is protected.
+
+        Raises TransientError when the file on the base branch is no longer ``promotion.before``.
         """
         ...
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tail_pipeline.adapters.eval_files import parse_tail
+from tail_pipeline.adapters.git_checkout import GitCheckout
 from tail_pipeline.adapters.history import numbers_of, parse_versions
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.drafting import DraftedCase
@@ -306,7 +307,7 @@ class Reviewing(RuleBasedStateMachine):
             if git(self.checkout, "ls-tree", branch, PATH):
                 # Not through ``git``: its text mode would turn Windows line ends into ours.
                 blob = git(self.checkout, "rev-parse", f"{branch}:{PATH}").strip()
-                found[branch] = self.repository._blob(blob, PATH)  # noqa: SLF001
+                found[branch] = GitCheckout(self.checkout, "main").blob(blob, PATH)
         return found
 
 

@@ -1,0 +1,114 @@
+"""Git in a checkout: commands that touch neither its work tree nor its index, and what its commits tell."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tail_pipeline.adapters.tail_branches import PUBLISHED
+from tail_pipeline.domain.errors import PermanentError, TransientError
+from tail_pipeline.domain.ports import BranchState
+
+_TIMEOUT_S = 60
+_HEADS = "refs/heads/"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_GIT_ELSEWHERE = frozenset(
+    f"GIT_{name}"
+    for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "COMMON_DIR", "NAMESPACE", "PREFIX")
+)
+
+
+@dataclass(frozen=True)
+class GitCheckout:
+    """The checkout in ``repo_dir``, whose ``base_branch`` is what counts."""
+
+    repo_dir: Path
+    base_branch: str
+
+    def base(self) -> str:
+        head = self.heads(self.base_branch).get(self.base_branch)
+        if head is None:
+            raise PermanentError(
+                f"{self.repo_dir} has no branch '{self.base_branch}' with a commit; "
+                "commit eval/ there, or set repository.base_branch in eval/agents.yaml"
+            )
+        return head
+
+    def heads(self, pattern: str) -> dict[str, str]:
+        return self._refs(_HEADS, pattern)
+
+    def published(self, pattern: str) -> dict[str, str]:
+        return self._refs(PUBLISHED, pattern)
+
+    def files_in(self, commit: str, directory: str) -> dict[str, str]:
+        listing = self.git("ls-tree", "-z", commit, *([f"{directory}/"] if directory else []))
+        entries = [entry.partition("\t") for entry in listing.split("\0") if entry]
+        return {path: meta.split(" ")[2] for meta, _, path in entries if meta.split(" ")[1] == "blob"}
+
+    def blob(self, sha: str, path: str) -> str:
+        try:
+            return self.git("cat-file", "blob", sha)
+        except UnicodeDecodeError as error:
+            raise PermanentError(f"{path} in {self.repo_dir} is not UTF-8 text; save it as UTF-8") from error
+
+    def commits_of(self, path: str, reachable: Sequence[str], but_not: Sequence[str]) -> list[tuple[str, str]]:
+        excluded = [f"^{commit}" for commit in but_not]
+        log = self.git("log", "--reverse", "--topo-order", "-z", "--format=%H%n%B", *reachable, *excluded, "--", path)
+        found = (entry.partition("\n") for entry in log.split("\0") if entry.strip())
+        return [(commit, message) for commit, _, message in found]
+
+    def merge_base(self, left: str, right: str) -> str | None:
+        return self.git("merge-base", left, right, nothing_found=1).strip() or None
+
+    def changed_between(self, old: str, new: str) -> frozenset[str] | None:
+        """The files that differ between two commits; None when the old one is not here (any more)."""
+        if not _COMMIT.fullmatch(old) or self.git("cat-file", "-t", old, nothing_found=128).strip() != "commit":
+            return None
+        listing = self.git("diff-tree", "-r", "-z", "--name-only", "--relative", old, new)
+        return frozenset(path for path in listing.split("\0") if path)
+
+    def pull_request_state(self, branch: str) -> BranchState | None:
+        """None: without a provider only the commits say what became of a branch."""
+        return None
+
+    def git(
+        self, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None, nothing_found: int = 0
+    ) -> str:
+        """Standard output; ``nothing_found`` is the exit code besides 0 that is an answer and no error."""
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(self.repo_dir), *arguments],
+                input=None if stdin is None else stdin.encode(),
+                capture_output=True,
+                env={**_clean_environment(), **(env or {})},
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise PermanentError("git is not installed; the local repository provider needs it") from error
+        except subprocess.TimeoutExpired as error:
+            raise TransientError(f"git {arguments[0]} in {self.repo_dir} did not finish in {_TIMEOUT_S} s") from error
+        if done.returncode not in (0, nothing_found):
+            reason = done.stderr.decode(errors="replace").strip()
+            raise PermanentError(f"git {arguments[0]} failed in {self.repo_dir}: {reason}")
+        return done.stdout.decode()
+
+    def _refs(self, namespace: str, pattern: str) -> dict[str, str]:
+        listing = self.git("for-each-ref", "--format=%(objectname) %(refname)", f"{namespace}{pattern}")
+        found = (line.split(" ", 1) for line in listing.splitlines())
+        named = {name.removeprefix(namespace): commit for commit, name in found}
+        return {
+            name: commit
+            for name, commit in named.items()
+            if fnmatchcase(name, pattern) and name.count("/") == pattern.count("/")
+        }
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without what points git elsewhere than at ``repo_dir``; a git hook would pass that on."""
+    return {name: value for name, value in os.environ.items() if name not in _GIT_ELSEWHERE}

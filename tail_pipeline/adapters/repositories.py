@@ -1,0 +1,19 @@
+"""Opens the repository that the configuration names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tail_pipeline.adapters.local_git import LocalGitRepository
+from tail_pipeline.domain.agents import GitHubHosted, LocalRepository, RepositoryConfig
+from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.ports import Repository
+
+
+def open_repository(config: RepositoryConfig, repo_dir: Path) -> Repository:
+    """``repo_dir`` is the checkout the configuration was read from."""
+    match config:
+        case LocalRepository():
+            return LocalGitRepository(repo_dir, config.base_branch)
+        case GitHubHosted():
+            raise PermanentError("repository.provider: github is not built yet; use provider: local")
