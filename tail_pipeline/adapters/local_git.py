@@ -62,6 +62,10 @@ class LocalGitRepository:
     def tail_branch(self, name: str, path: str) -> TailBranch:
         return self._branches.tail_branch(name, path)
 
+    def file_url(self, branch: str, path: str) -> str | None:
+        """None: a branch that is not checked out has no place on disk."""
+        return None
+
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
         ref = f"refs/heads/{pull_request.branch}"
         if self._head(pull_request.branch) != branch.head:
