@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from github.GithubException import GithubException, RateLimitExceededException
+from github.GithubException import GithubException, IncompletableObject, RateLimitExceededException
 from requests import RequestException
 from requests.exceptions import InvalidHeader, InvalidProxyURL, InvalidURL
 
@@ -36,6 +36,9 @@ class Failures:
         match error:
             case TailPipelineError():
                 return None
+            case IncompletableObject():
+                # PyGithub takes the keys of a page or of a redirect for the items of a list.
+                return self._unreadable(error, what)
             case GithubException():
                 return self._answer(error, what)
             case RequestException():
@@ -45,6 +48,9 @@ class Failures:
         if isinstance(error, RuntimeError) and "base_url" in str(error):
             why = "GitHub answers at another address; correct repository.base_url in eval/agents.yaml"
             return PermanentError(self.message(what, why))
+        return self._unreadable(error, what)
+
+    def _unreadable(self, error: Exception, what: str) -> TailPipelineError:
         return TransientError(self.message(what, f"the answer could not be read ({type(error).__name__}); run again"))
 
     def _answer(self, error: GithubException, what: str) -> TailPipelineError:
