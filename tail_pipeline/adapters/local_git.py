@@ -16,7 +16,7 @@ from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_
 from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches, with_trailer
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.errors import PermanentError, TransientError
-from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.escalation import Escalation, TailLinks
 from tail_pipeline.domain.issues import Issue
 from tail_pipeline.domain.ports import (
     BaseChanges,
@@ -112,6 +112,11 @@ class LocalGitRepository:
 
     def promote(self, promotion: Promotion) -> PublishedPromotion:
         raise PermanentError("promotion is not built yet")
+
+    def links(self, file: StoredFile) -> TailLinks:
+        """The body of the pull request; a file on a branch has no address here."""
+        body = self._body_path(file.branch or branch_of(file.path))
+        return TailLinks(pull_request=body.as_uri() if body.exists() else None)
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         path = self._state_dir() / "escalations" / f"{escalation.key}.md"

@@ -112,7 +112,9 @@ class TailBranches:
         versions = (*lost, *merged, *own)
         decision = self.history.pull_request_state(name)
         if head is None:
-            state = decision or self._state_without_branch(name, path, merged)
+            # A pull request that is said to be open although its branch is gone is about to be closed.
+            gone = BranchState.CLOSED if decision is BranchState.OPEN else decision
+            state = gone or self._state_without_branch(name, path, merged)
             return TailBranch(name, state, None, versions if merged else ())
         if decision in (BranchState.MERGED, BranchState.CLOSED):
             return TailBranch(name, decision, head, versions)
@@ -126,6 +128,11 @@ class TailBranches:
     def kept(self, branch: str) -> list[str]:
         """Every commit that was published on a branch, oldest first."""
         return [commit for _, commit in sorted(self.history.published(f"{branch}/*").items())]
+
+    def ours(self, path: str, head: str) -> list[str]:
+        """The commits of ours that changed the file on a branch since it left the base, oldest first."""
+        commits = self.history.commits_of(path, [head], [self.history.base()])
+        return [commit for commit, message in commits if is_ours(message, self.file_at(commit, path) or "")]
 
     def _own_files(self, name: str, commit: str, tail_dir: str, *, abandoned: bool) -> list[StoredFile]:
         """The tail files a branch added or changed since it left the base."""
@@ -150,7 +157,7 @@ class TailBranches:
         versions = []
         for commit, message in self.history.commits_of(path, reachable, but_not):
             text = self.file_at(commit, path) or ""
-            versions.append(FileVersion(text, ours=_trailers(message) == [fingerprint(text)]))
+            versions.append(FileVersion(text, ours=is_ours(message, text)))
         return versions
 
     def _state_without_branch(self, name: str, path: str, merged: list[FileVersion]) -> BranchState:
@@ -179,6 +186,11 @@ def fingerprint(text: str) -> str:
 def with_trailer(message: str, text: str) -> str:
     """The message of a commit of ours that writes ``text``."""
     return f"{message}\n\n{TRAILER}: {fingerprint(text)}\n"
+
+
+def is_ours(message: str, text: str) -> bool:
+    """Whether a commit with this message that made the file read so is one of ours."""
+    return _trailers(message) == [fingerprint(text)]
 
 
 def _trailers(message: str) -> list[str]:

@@ -23,7 +23,12 @@ _STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.
 
 def inline(text: str, limit: int = 200) -> str:
     """One line that renders as the text and nothing else, also inside a table cell; cut to ``limit`` characters."""
-    return _PUNCTUATION.sub(r"\\\1", _defused(html.escape(_one_line(text, limit), quote=False)))
+    return _PUNCTUATION.sub(r"\\\1", _defused(html.escape(_cut(_one_line(text), limit), quote=False)))
+
+
+def title_text(text: str, limit: int = 200) -> str:
+    """One line for a title, which is no Markdown: it reads as the text, mentions nobody and refers to nothing."""
+    return _cut(_defused(_one_line(text)), limit)
 
 
 def plain(markdown: str) -> str:
@@ -34,7 +39,7 @@ def plain(markdown: str) -> str:
 
 def in_html(text: str, limit: int = 200) -> str:
     """As ``inline``, between the tags of an HTML element, where Markdown's escapes would be shown."""
-    escaped = _defused(html.escape(_one_line(text, limit), quote=False))
+    escaped = _defused(html.escape(_cut(_one_line(text), limit), quote=False))
     return _PUNCTUATION.sub(lambda match: f"&#x{ord(match[1]):x};", escaped)
 
 
@@ -46,9 +51,12 @@ def fenced(text: str) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def _one_line(text: str, limit: int) -> str:
-    seen = " ".join(_visible(text).split())
-    return seen if len(seen) <= limit else f"{seen[: limit - 1]}…"
+def _one_line(text: str) -> str:
+    return " ".join(_visible(text).split())
+
+
+def _cut(line: str, limit: int) -> str:
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _visible(text: str) -> str:
