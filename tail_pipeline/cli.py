@@ -15,6 +15,7 @@ import click
 
 from tail_pipeline.commands.calibrate import calibrate
 from tail_pipeline.commands.options import chosen_agents, chosen_segments, print_json, print_table, repo_and_json
+from tail_pipeline.commands.promote import promote
 from tail_pipeline.domain.errors import PermanentError, TailPipelineError
 
 Cell = tuple[Any, Any, str | None]
@@ -201,6 +202,7 @@ def check_deadline(repo: Path, as_json: bool, agent: str | None, day: str | None
 
 
 main.add_command(calibrate)
+main.add_command(promote)
 
 
 @main.command()
