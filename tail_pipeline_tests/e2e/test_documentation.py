@@ -81,6 +81,25 @@ def test_the_secrets_and_variables_in_the_documentation_are_those_of_the_workflo
     assert told == used
 
 
+def messages() -> list[str]:
+    """Our own messages in the table of what does not work; ``…`` stands for what differs."""
+    table = (ROOT / "docs" / "github.md").read_text(encoding="utf-8").split("| message |")[1]
+    return re.findall(r"`([^`]+)`", "\n".join(row.split("|")[1] for row in table.splitlines()[2:] if "|" in row))
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    """What the code says, with ``…`` where it puts something in."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tail_pipeline" / "adapters").rglob("*.py"))
+    return re.sub(r"\{[^{}]*\}", "…", text)
+
+
+@pytest.mark.parametrize("message", messages())
+def test_a_message_in_the_documentation_is_one_of_ours(message: str, source: str) -> None:
+    said = [part for part in re.split(r"…|: |\. |HTTP 401", message) if part.strip(" ;,")]
+    assert [part for part in said if part.strip() not in source] == []
+
+
 def test_the_keys_of_an_endpoint_are_documented() -> None:
     assert documented("docs/judge.md", "| key of an endpoint |") == set(Endpoint.model_fields)
 
