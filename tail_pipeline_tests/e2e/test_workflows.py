@@ -111,7 +111,7 @@ WRITES = {"contents": "write", "pull-requests": "write", "issues": "write"}
     ("name", "job", "permissions"),
     [
         ("tail-mine", "mine", WRITES),
-        ("tail-mine", "deadline", {"contents": "read", "issues": "write"}),
+        ("tail-mine", "deadline", {"contents": "read", "pull-requests": "read", "issues": "write"}),
         ("tail-review", "review", {"contents": "read"}),
         ("tail-promote", "promote", WRITES),
     ],
