@@ -54,8 +54,14 @@ def create_issue(repository: HostedRepository, request: Request) -> Reply:
     assignees = _assignees(repository, [*request.field("assignees", []), *([one] if one else [])])
     labels = repository.labelled(label_names(request.field("labels", [])))
     issue = repository.add_issue(request.token.account, str(title), request.field("body"))
-    issue.assignees, issue.labels = assignees, labels
+    # What somebody without write access says about people and labels is dropped in silence, as on GitHub.
+    if _may_sort(repository, request.token.account):
+        issue.assignees, issue.labels = assignees, labels
     return Reply(201, issue_json(Links.of(request, repository), issue))
+
+
+def _may_sort(repository: HostedRepository, account: Account) -> bool:
+    return account.kind == "Bot" or repository.collaborators.get(account.login) in {"admin", "write"}
 
 
 def _assignees(repository: HostedRepository, logins: list[str]) -> list[Account]:
@@ -108,9 +114,21 @@ def list_issue_labels(repository: HostedRepository, request: Request) -> Reply:
 @route("POST", f"{_ISSUE}/labels", needs=_WRITE)
 def add_issue_labels(repository: HostedRepository, request: Request) -> Reply:
     issue = issue_of(repository, request)
+    if not _may_sort(repository, request.token.account):
+        raise ApiError(403, "Must have write access to add labels")
     said = request.body if isinstance(request.body, list) else request.field("labels", [])
     names = [one.name for one in issue.labels] + label_names(said)
     issue.labels = repository.labelled(names)
+    repository.touch(issue)
+    links = Links.of(request, repository)
+    return Reply(200, [label_json(links, one) for one in issue.labels])
+
+
+@route("PUT", f"{_ISSUE}/labels", needs=_WRITE)
+def set_issue_labels(repository: HostedRepository, request: Request) -> Reply:
+    issue = issue_of(repository, request)
+    said = request.body if isinstance(request.body, list) else request.field("labels", [])
+    issue.labels = repository.labelled(label_names(said))
     repository.touch(issue)
     links = Links.of(request, repository)
     return Reply(200, [label_json(links, one) for one in issue.labels])
@@ -162,6 +180,29 @@ def create_comment(repository: HostedRepository, request: Request) -> Reply:
     refuse_long_body(request, "IssueComment")
     comment = add_comment(repository, issue, request.token.account, body)
     return Reply(201, comment_json(Links.of(request, repository), issue, comment))
+
+
+@route("GET", f"{_REPO}/issues/comments/{{comment_id}}", needs=_READ)
+def get_comment(repository: HostedRepository, request: Request) -> Reply:
+    issue, comment = _comment(repository, request)
+    return Reply(200, comment_json(Links.of(request, repository), issue, comment))
+
+
+@route("PATCH", f"{_REPO}/issues/comments/{{comment_id}}", needs=_WRITE)
+def update_comment(repository: HostedRepository, request: Request) -> Reply:
+    issue, comment = _comment(repository, request)
+    (comment.body,) = request.required("body")
+    comment.updated_at = repository.touch(issue)
+    return Reply(200, comment_json(Links.of(request, repository), issue, comment))
+
+
+def _comment(repository: HostedRepository, request: Request) -> tuple[Issue, Comment]:
+    number = request.number("comment_id")
+    found = ((issue, one) for issue in repository.issues for one in issue.comments if one.id == number)
+    issue, comment = next(found, (None, None))
+    if issue is None or comment is None:
+        raise not_found()
+    return issue, comment
 
 
 def add_comment(repository: HostedRepository, issue: Issue, by: Account, body: str) -> Comment:
