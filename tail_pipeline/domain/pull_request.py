@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from posixpath import dirname
 
 from tail_pipeline.domain.markdown import fenced, inline
 from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
 from tail_pipeline.domain.scorecard import render_scorecard, verdict_cell
 from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
+from tail_pipeline.domain.undecided import UndecidedCase
 from tail_pipeline.domain.weeks import IsoWeek
 
 LABELS = ("tail-miner", "eval")
@@ -56,14 +58,25 @@ def subject(file: TailFile) -> str:
     return f"Regression tail {file.iso_week}: {file.agent}{f' / {file.segment}' if file.segment else ''}"
 
 
-def render_body(file: TailFile, trend: Trend, agreement: ReviewerAgreement, *, path: str) -> str:
-    """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows."""
+def render_body(
+    file: TailFile,
+    trend: Trend,
+    agreement: ReviewerAgreement,
+    *,
+    path: str,
+    undecided: Sequence[UndecidedCase] = (),
+) -> str:
+    """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows.
+
+    ``undecided`` are the cases of earlier weeks that were merged without a decision.
+    """
     before = [_scorecard(file), _summary(file)]
     after = [
         _expected(file),
         _trend(trend),
         _track_record(agreement),
         _left_out(file),
+        _still_undecided(undecided, path),
         _complaints(file),
         _how_to_review(file, path),
     ]
@@ -270,6 +283,15 @@ def _why_left_out(row: NotProposed) -> str:
     return f"{_WHY[row.why]}{f' (`{row.case}`)' if row.case else ''}"
 
 
+def _still_undecided(cases: Sequence[UndecidedCase], path: str) -> str:
+    if not cases:
+        return ""
+    place = dirname(path)
+    rows = [f"- `{case.id}` {inline(case.title, 120)}, in `{place}/{case.iso_week}.yaml`" for case in cases]
+    head = "## Still undecided\n\nMerged in earlier weeks without a decision; promote or reject them there.\n"
+    return _bounded(head, rows, "\n- ", where="those files")
+
+
 def _complaints(file: TailFile) -> str:
     if not file.complaints:
         return ""
@@ -277,7 +299,7 @@ def _complaints(file: TailFile) -> str:
     return _bounded("## Complaints that stand alone\n", rows, "\n- ")
 
 
-def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
+def _bounded(head: str, rows: Sequence[str], before_rest: str, *, where: str = "the file") -> str:
     """The head and whole rows, up to ``_MAX_LISTED`` of them or ``_MAX_SECTION_CHARS``, and how many more there are."""
     shown: list[str] = []
     room = _MAX_SECTION_CHARS
@@ -287,7 +309,7 @@ def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
             break
         shown.append(row)
     more = len(rows) - len(shown)
-    return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in the file." if more else "")
+    return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in {where}." if more else "")
 
 
 def _how_to_review(file: TailFile, path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from tail_pipeline_tests.adapters.eval_texts import run_of
 from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.defs.pipeline import AGENT, Pipeline, configure, persistent_pipeline
 from tail_pipeline_tests.domain.builders import tail_case, tail_file
+from tail_pipeline_tests.e2e.command import COMMAND
 
 JOB = f"promote_{AGENT}"
 TENANTS = "    segments: {by: tenant, values: [acme, globex]}\n"
@@ -176,6 +178,19 @@ def test_the_command_that_comes_first_leaves_nothing_to_the_requested_run(promot
 
     assert promotions.run(request)
     assert (promotions.ids(), promotions.tick()) == (["tail-2026W17-001"], [])
+
+
+def test_the_requested_run_and_the_command_at_once_promote_each_case_once(promotions: Promotions) -> None:
+    promotions.merge(promoted(17))
+    [request] = promotions.tick()
+    with subprocess.Popen(
+        [COMMAND, "promote", "--repo", promotions.checkout, "--json"], stdout=subprocess.PIPE
+    ) as racer:
+        ran = promotions.run(request)
+        racer.communicate()
+
+    assert (ran, racer.returncode) == (True, 0)
+    assert (promotions.ids(), git(promotions.checkout, "status", "--porcelain")) == (["tail-2026W17-001"], "")
 
 
 def test_a_case_that_is_promoted_later_is_requested_then(promotions: Promotions) -> None:
