@@ -322,6 +322,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 branch,
             )
             context.log.info(f"pull request {published.number} on {branch.name}: {published.outcome}")
+            for note in published.notes:
+                context.log.warning(note)
             metadata = {
                 "number": published.number,
                 "outcome": published.outcome.value,
@@ -330,6 +332,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "head": published.head,
                 "cases": len(file.cases),
                 "edited_by_reviewer": text != proposal.text,
+                "notes": list(published.notes),
                 "body": dg.MetadataValue.md(body),
             }
             record = PullRequestRecord(branch.name, published.outcome, published.number, published.url, published.head)
