@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tail_pipeline.adapters.cases_text import new_set, with_rows
 from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_removed_cases, parse_tail
@@ -122,10 +123,16 @@ def read_promotable(
 def _read_set(repository: Repository, path: str, findings: list[Finding]) -> CaseSet:
     text = repository.read(path)
     try:
-        return CaseSet(path, text, CasesFile(cases=[]) if text is None else parse_cases(text, path))
+        return CaseSet(path, text, CasesFile(cases=[]) if text is None else _parsed(text, path))
     except InvalidFile as error:
         findings.extend(error.findings)
         return CaseSet(path, text, CasesFile(cases=[]))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, path: str) -> CasesFile:
+    """Tenants share a set, and thousands of cases take a second to read."""
+    return parse_cases(text, path)
 
 
 def _read_removed(repository: Repository, path: str, findings: list[Finding]) -> set[str]:

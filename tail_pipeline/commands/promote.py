@@ -89,4 +89,5 @@ def _print(rows: list[dict[str, Any]]) -> None:
         click.echo(f"nothing to promote in {merged}")
     for row in shown:
         for note in row["notes"]:
-            click.echo(f"{row['week']}: {note}", err=True)
+            named = " ".join(row[key] for key in ("agent", "segment", "week") if row[key])
+            click.echo(f"{named}: {note}", err=True)

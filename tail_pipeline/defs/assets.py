@@ -44,6 +44,7 @@ from tail_pipeline.domain.selection import is_failing, is_passing, require_selec
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
 from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, render
 from tail_pipeline.domain.titling import with_model_titles
+from tail_pipeline.domain.undecided import undecided_cases
 from tail_pipeline.domain.weeks import Cadence
 from tail_pipeline.domain.weighted_clusters import (
     SPAN_COLUMNS,
@@ -254,6 +255,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             parse_tail(text, path)
             history = load_history(repository, agent, cell.segment, cell.day)
             trend, agreement = trend_of(file, history, agent.cadence), reviewer_agreement(history.merged)
+            undecided = undecided_cases(history.merged)
             metadata: dict[str, Any] = previews.window_metadata(cell.window) | {
                 "tail_file": path,
                 **file.counts.model_dump(),
@@ -267,7 +269,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "preview": previews.file_preview(text),
             }
             yield dg.MaterializeResult(
-                value=TailProposal(path, branch.name, branch.head, text, file, trend, agreement),
+                value=TailProposal(path, branch.name, branch.head, text, file, trend, agreement, undecided),
                 metadata=metadata,
                 check_results=tried.check_results,
             )
@@ -303,8 +305,14 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 yield _left_alone(branch.name, "nothing new since the week was merged")
                 return
             file = parse_tail(text, proposal.path)
-            url = repository.file_url(branch.name, proposal.path)
-            body = render_body(file, proposal.trend, proposal.agreement, path=proposal.path, file_url=url)
+            body = render_body(
+                file,
+                proposal.trend,
+                proposal.agreement,
+                path=proposal.path,
+                file_url=repository.file_url(branch.name, proposal.path),
+                undecided=proposal.undecided,
+            )
             published = repository.publish(
                 PullRequest(
                     branch=branch.name,

@@ -22,6 +22,9 @@ from tail_pipeline.domain.tail_file import TailCase
 PROMOTION_TAG = "tail_pipeline/promotion"
 """On every requested run: the fingerprint of what was pending and of the file it goes to."""
 
+MAX_SEGMENTS_PER_TICK = 10
+"""Segments one tick reads, so that it ends well within Dagster's time limit of 60 s; the others are next."""
+
 _INTERVAL_S = 60
 
 
@@ -29,8 +32,9 @@ _INTERVAL_S = 60
 class _Seen:
     """The cursor: the base branch as it was looked at last, and the segments nobody is done with.
 
-    ``again`` are looked at by every tick: a file of theirs is broken, or a run is under way. ``pending`` are looked
-    at when the base branch has moved, wherever it has: their run may have failed, and something may be repaired.
+    ``again`` are looked at by every tick, in this order: one tick was too short for them, a run is under way, a file of
+    theirs is broken. ``pending`` are looked at when the base branch has moved, wherever it has: their run may have
+    failed, and something may be repaired.
     """
 
     head: str | None
@@ -49,12 +53,15 @@ class _Seen:
 
     def due(self, agent: Agent, changes: BaseChanges) -> list[str | None]:
         """The segments to look at; all of them where nobody can say what changed."""
+        known = set(agent.segment_names)
+        due = [one for one in self.again if one in known]
         if changes.head == self.head:
-            return [one for one in agent.segment_names if one in self.again]
-        if changes.paths is None:
-            return agent.segment_names
-        unsettled = {*self.again, *self.pending}
-        return [one for one in agent.segment_names if one in unsettled or _concerned(agent, one, changes.paths)]
+            return due
+        paths = changes.paths
+        moved = [
+            one for one in agent.segment_names if paths is None or one in self.pending or _concerned(agent, one, paths)
+        ]
+        return list(dict.fromkeys([*due, *moved]))
 
 
 def promotion_job(agent: Agent) -> "dg.UnresolvedAssetJobDefinition":
@@ -85,28 +92,29 @@ def promotion_sensor(agent: Agent, job: "dg.UnresolvedAssetJobDefinition") -> dg
         repository = checkout.repository()
         seen = _Seen.parse(context.cursor)
         changes = repository.base_changes(seen.head)
-        due = seen.due(agent, changes)
+        all_due = seen.due(agent, changes)
+        due, later = all_due[:MAX_SEGMENTS_PER_TICK], all_due[MAX_SEGMENTS_PER_TICK:]
         requests: list[dg.RunRequest] = []
         unreadable: list[str] = []
-        again: set[str | None] = set()
-        pending = {one for one in seen.pending if one not in due}
+        again = list(later)
+        pending = [one for one in seen.pending if one not in due]
         for segment in due:
             try:
                 found = read_promotable(repository, agent, segment)
             except PermanentError as error:
                 # Looked at again by the next tick, until somebody has repaired the file; the others go on.
                 unreadable.append(f"{segment or agent.name}: {error}")
-                again.add(segment)
+                again.append(segment)
                 continue
             asked = _requests(context, agent, job.name, segment, found, changes.head)
             requests += asked.requests
-            pending |= {segment} if found.pending() else set()
-            again |= {segment} if asked.under_way else set()
-        if unreadable and not requests:
+            pending += [segment] if found.pending() else []
+            again += [segment] if asked.under_way else []
+        if unreadable and not requests and not later:
             raise PermanentError("; ".join(unreadable))
         for message in unreadable:
             context.log.error(message)
-        cursor = _Seen(changes.head, _ordered(agent, again), _ordered(agent, pending))
+        cursor = _Seen(changes.head, tuple(again), tuple(pending))
         reason = None if requests else _why_nothing(due)
         return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=str(cursor))
 
@@ -166,10 +174,6 @@ def _concerned(agent: Agent, segment: str | None, paths: Collection[str]) -> boo
     files = {*cases_paths(agent, segment), agent.removed_cases_path(segment)}
     tail_dir = agent.tail_dir_of(segment)
     return any(path in files or dirname(path) == tail_dir for path in paths)
-
-
-def _ordered(agent: Agent, segments: Collection[str | None]) -> tuple[str | None, ...]:
-    return tuple(one for one in agent.segment_names if one in segments)
 
 
 def _why_nothing(due: Sequence[str | None]) -> str:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.trend import Trend
+from tail_pipeline.domain.undecided import UndecidedCase
 
 
 @dataclass(frozen=True)
 class TailProposal:
     """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends.
 
-    ``agreement`` is what reviewers decided on in earlier weeks; ``branch`` and ``head`` are where the week's file stood
-    when it was written.
+    ``agreement`` is what reviewers decided on in earlier weeks, ``undecided`` what they left open; ``branch`` and
+    ``head`` are where the week's file stood when it was written.
     """
 
     path: str
@@ -24,6 +25,7 @@ class TailProposal:
     file: TailFile
     trend: Trend
     agreement: ReviewerAgreement
+    undecided: tuple[UndecidedCase, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from tail_pipeline.domain.cases import Case, Provenance
 from tail_pipeline.domain.markdown import inline
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, LABELS, branch_of
 from tail_pipeline.domain.tail_file import TailCase, TailFile
+from tail_pipeline.domain.undecided import undecided_cases
 from tail_pipeline.domain.weeks import Cadence, MiningDay, mining_days
 
 PROMOTION_PREFIX = "tail-promote/"
@@ -50,7 +51,7 @@ class MergedTail:
     @property
     def undecided(self) -> tuple[str, ...]:
         """The ids of the cases that were merged before anybody decided on them."""
-        return tuple(case.id for case in self.file.cases if case.status == "proposed")
+        return tuple(case.id for case in undecided_cases([self.file]))
 
     def promotion_day(self, cadence: Cadence) -> MiningDay | None:
         """The mining day whose partition a promotion belongs to: the last that is in the file.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from posixpath import dirname
 from textwrap import TextWrapper
 
 from tail_pipeline.domain.drafting import ExpectedSource
@@ -13,6 +14,7 @@ from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
 from tail_pipeline.domain.scorecard import named_ids, render_scorecard, verdict_cell
 from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
+from tail_pipeline.domain.undecided import UndecidedCase
 from tail_pipeline.domain.weeks import IsoWeek
 
 LABELS = ("tail-miner", "eval")
@@ -75,15 +77,29 @@ def subject(file: TailFile) -> str:
 
 
 def render_body(
-    file: TailFile, trend: Trend, agreement: ReviewerAgreement, *, path: str, file_url: str | None = None
+    file: TailFile,
+    trend: Trend,
+    agreement: ReviewerAgreement,
+    *,
+    path: str,
+    file_url: str | None = None,
+    undecided: Sequence[UndecidedCase] = (),
 ) -> str:
     """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows.
 
-    ``file_url`` leads to the file on its branch, where the provider has a page for it.
+    ``file_url`` leads to the file on its branch, where the provider has a page for it; ``undecided`` are the cases of
+    earlier weeks that were merged without a decision.
     """
     link = f"[`{path}`](<{file_url}>)" if file_url else f"`{path}`"
     before = [_scorecard(file), _summary(file), _how_to_review(file, link)]
-    after = [_expected(file), _trend(trend), _track_record(agreement), _left_out(file), _complaints(file)]
+    after = [
+        _expected(file),
+        _trend(trend),
+        _track_record(agreement),
+        _left_out(file),
+        _still_undecided(undecided, path),
+        _complaints(file),
+    ]
     room = MAX_BODY_CHARS - sum(len(part) + 2 for part in (*before, *after))
     table = _cases_table(file.cases, link, room)
     parts = [*before, table, *_details(file.cases, room - len(table)), *after]
@@ -302,6 +318,15 @@ def _why_left_out(row: NotProposed) -> str:
     return f"{_WHY[row.why]}{f' (`{row.case}`)' if row.case else ''}"
 
 
+def _still_undecided(cases: Sequence[UndecidedCase], path: str) -> str:
+    if not cases:
+        return ""
+    place = dirname(path)
+    rows = [f"- `{case.id}` {inline(case.title, 120)}, in `{place}/{case.iso_week}.yaml`" for case in cases]
+    head = "## Still undecided\n\nMerged in earlier weeks without a decision; promote or reject them there.\n"
+    return _bounded(head, rows, "\n- ", where="those files")
+
+
 def _complaints(file: TailFile) -> str:
     if not file.complaints:
         return ""
@@ -309,7 +334,7 @@ def _complaints(file: TailFile) -> str:
     return _bounded("## Complaints that stand alone\n", rows, "\n- ")
 
 
-def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
+def _bounded(head: str, rows: Sequence[str], before_rest: str, *, where: str = "the file") -> str:
     """The head and whole rows, up to ``_MAX_LISTED`` of them or ``_MAX_SECTION_CHARS``, and how many more there are."""
     shown: list[str] = []
     room = _MAX_SECTION_CHARS
@@ -319,7 +344,7 @@ def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
             break
         shown.append(row)
     more = len(rows) - len(shown)
-    return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in the file." if more else "")
+    return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in {where}." if more else "")
 
 
 def _how_to_review(file: TailFile, link: str) -> str:

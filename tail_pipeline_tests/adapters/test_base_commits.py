@@ -305,10 +305,10 @@ def test_promotions_that_race_all_land(checkout: Path, repository: LocalGitRepos
         "        r.promote(P('x', 'eval/cases.yaml', b, t, 'Promote', '', (), ())); break\n"
         "    except TransientError: pass\n"
     )
-    racers = [subprocess.Popen([sys.executable, "-c", program, str(checkout), f"racer-{n}"]) for n in range(3)]
-    assert [racer.wait() for racer in racers] == [0, 0, 0]
+    racers = [subprocess.Popen([sys.executable, "-c", program, str(checkout), f"racer-{n}"]) for n in range(2)]
+    assert [racer.wait() for racer in racers] == [0, 0]
 
     text = repository.read(PATH)
     assert text is not None
-    assert [text.count(f"id: racer-{number},") for number in range(3)] == [1, 1, 1]
+    assert [text.count(f"id: racer-{number},") for number in range(2)] == [1, 1]
     assert ((checkout / PATH).read_text(encoding="utf-8"), status(checkout)) == (text, "")

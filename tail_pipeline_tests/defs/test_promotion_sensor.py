@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +13,16 @@ import pytest
 
 from tail_pipeline.adapters.eval_files import load_agents, parse_cases
 from tail_pipeline.adapters.promoting import promote
-from tail_pipeline.defs.promotion_automation import promotion_job, promotion_sensor
+from tail_pipeline.defs.promotion_automation import MAX_SEGMENTS_PER_TICK, promotion_job, promotion_sensor
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.tail_file import TailCase, render
 from tail_pipeline.domain.weeks import IsoWeek
 from tail_pipeline_tests.adapters.eval_texts import run_of
 from tail_pipeline_tests.conftest import commit_all, git
-from tail_pipeline_tests.defs.pipeline import AGENT, Pipeline, configure, persistent_pipeline
+from tail_pipeline_tests.defs.pipeline import AGENT, Pipeline, configure, persistent_pipeline, pipeline
 from tail_pipeline_tests.domain.builders import tail_case, tail_file
+from tail_pipeline_tests.e2e.command import COMMAND
 
 JOB = f"promote_{AGENT}"
 TENANTS = "    segments: {by: tenant, values: [acme, globex]}\n"
@@ -134,38 +136,29 @@ def test_a_week_is_requested_when_its_file_is_merged_and_its_cases_land(promotio
     assert metadata["cases_after"] - metadata["cases_before"] == 1
 
 
-def test_a_base_branch_that_has_not_moved_is_not_read_again(promotions: Promotions) -> None:
-    promotions.merge(promoted(17))
-    promotions.run(promotions.tick()[0])
-    promotions.tick()
-    cursor = promotions.cursor
-
-    assert (promotions.tick(), promotions.cursor) == ([], cursor)
-    assert promotions.reason == "no tail file and no set of cases has changed on the base branch"
-
-
 def test_what_landed_is_not_requested_again_and_a_second_run_changes_nothing(promotions: Promotions) -> None:
     promotions.merge(promoted(17))
     [request] = promotions.tick()
     promotions.run(request)
     head = git(promotions.checkout, "rev-parse", "main")
 
-    assert promotions.tick() == []
+    assert (promotions.tick(), promotions.tick()) == ([], [])
+    assert promotions.reason == "no tail file and no set of cases has changed on the base branch"
     assert promotions.run(request)
     assert git(promotions.checkout, "rev-parse", "main") == head
     assert promotions.pipeline.metadata("cases")["outcome"] == "nothing pending"
 
 
 def test_several_merged_weeks_are_requested_at_once_oldest_first_and_each_only_once(promotions: Promotions) -> None:
-    for week in (17, 15, 16):
+    for week in (17, 16):
         promotions.merge(promoted(week))
     requests = promotions.tick()
-    assert [one.partition_key for one in requests] == ["2026-W15-1", "2026-W16-1", "2026-W17-1"]
+    assert [one.partition_key for one in requests] == ["2026-W16-1", "2026-W17-1"]
     for one in requests:
         promotions.run(one)
 
     assert promotions.tick() == []
-    assert promotions.ids() == [f"tail-2026W{week}-001" for week in (15, 16, 17)]
+    assert promotions.ids() == [f"tail-2026W{week}-001" for week in (16, 17)]
 
 
 def test_the_command_that_comes_first_leaves_nothing_to_the_requested_run(promotions: Promotions) -> None:
@@ -176,6 +169,19 @@ def test_the_command_that_comes_first_leaves_nothing_to_the_requested_run(promot
 
     assert promotions.run(request)
     assert (promotions.ids(), promotions.tick()) == (["tail-2026W17-001"], [])
+
+
+def test_the_requested_run_and_the_command_at_once_promote_each_case_once(promotions: Promotions) -> None:
+    promotions.merge(promoted(17))
+    [request] = promotions.tick()
+    with subprocess.Popen(
+        [COMMAND, "promote", "--repo", promotions.checkout, "--json"], stdout=subprocess.PIPE
+    ) as racer:
+        ran = promotions.run(request)
+        racer.communicate()
+
+    assert (ran, racer.returncode) == (True, 0)
+    assert (promotions.ids(), git(promotions.checkout, "status", "--porcelain")) == (["tail-2026W17-001"], "")
 
 
 def test_a_case_that_is_promoted_later_is_requested_then(promotions: Promotions) -> None:
@@ -267,13 +273,6 @@ def test_a_daily_agents_week_is_promoted_in_the_partition_of_its_last_day(start:
     assert promotions.ids() == ["tail-2026W17-001", "tail-2026W17-002"]
 
 
-def test_a_monthly_agents_week_is_promoted_in_the_partition_of_the_first_of_the_month(start: Start) -> None:
-    promotions = start(cadence="monthly")
-    promotions.merge(promoted(18))
-
-    assert [one.partition_key for one in promotions.tick()] == ["2026-W18-5"]
-
-
 def test_a_week_without_a_partition_is_left_to_the_command(promotions: Promotions) -> None:
     week = str(IsoWeek(2020, 17))
     case = tail_case(1, id="tail-2020W17-001", status="promoted")
@@ -283,10 +282,25 @@ def test_a_week_without_a_partition_is_left_to_the_command(promotions: Promotion
     assert promotions.tick() == []
 
 
-def test_undecided_cases_are_an_asset_check_that_warns(promotions: Promotions) -> None:
-    promotions.merge(promoted(17), promoted(17, 2, status="proposed"))
-    job = promotions.pipeline.repository.get_job(JOB)
-    result = job.execute_in_process(instance=promotions.pipeline.instance, partition_key="2026-W17-1")
+def test_more_segments_than_a_tick_reads_are_read_by_the_next(start: Start) -> None:
+    names = [f"t{number:02d}" for number in range(MAX_SEGMENTS_PER_TICK + 2)]
+    promotions = start(f"    segments: {{by: tenant, values: [{', '.join(names)}]}}\n")
+    promotions.write(f"eval/cases/{names[0]}.yaml", "cases: [\n")
+    promotions.merge(promoted(17, segment=names[-1]), segment=names[-1])
+
+    assert [promotions.partitions(), promotions.partitions()] == [[], [f"2026-W17-1|{names[-1]}"]]
+    with pytest.raises(PermanentError, match=names[0]):
+        promotions.tick()
+
+
+def test_undecided_cases_are_an_asset_check_that_warns(checkout: Path) -> None:
+    configure(checkout)
+    with pipeline(checkout) as running:
+        promotions = Promotions(running)
+        promotions.merge(promoted(17), promoted(17, 2, status="proposed"))
+        result = running.repository.get_job(JOB).execute_in_process(
+            instance=running.instance, partition_key="2026-W17-1"
+        )
 
     [evaluation] = result.get_asset_check_evaluations()
     assert (evaluation.check_name, evaluation.passed, evaluation.severity) == (
@@ -297,8 +311,8 @@ def test_undecided_cases_are_an_asset_check_that_warns(promotions: Promotions) -
     assert "`tail-2026W17-002`" in (evaluation.description or "")
 
 
-def test_a_week_whose_file_is_not_merged_has_nothing_to_promote(promotions: Promotions) -> None:
-    job = promotions.pipeline.repository.get_job(JOB)
+def test_a_week_whose_file_is_not_merged_has_nothing_to_promote(mining: Pipeline) -> None:
+    job = mining.repository.get_job(JOB)
 
-    assert job.execute_in_process(instance=promotions.pipeline.instance, partition_key="2026-W17-1").success
-    assert promotions.pipeline.metadata("cases")["outcome"] == "the week's tail file is not on the base branch"
+    assert job.execute_in_process(instance=mining.instance, partition_key="2026-W17-1").success
+    assert mining.metadata("cases")["outcome"] == "the week's tail file is not on the base branch"
