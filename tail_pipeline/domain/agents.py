@@ -273,7 +273,7 @@ class Agent(_Strict):
     open_empty_pr: bool = Field(default=True, description="Open a pull request for a week without a single case.")
     reviewers: list[str] = Field(default_factory=list)
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
-    scoping_call_url: str | None = None
+    scoping_call_url: Annotated[str, Field(pattern=r"^https?://[^\s<>]+$")] | None = None
     escalate_on: EscalateOn | None = None
     target: TargetField | None = Field(
         default=None, description="The agent as it is now, which every mined case is tried on. Absent: no dry run."

@@ -22,11 +22,13 @@ _STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.
 
 def inline(text: str, limit: int = 200) -> str:
     """One line that renders as the text and nothing else, also inside a table cell; cut to ``limit`` characters."""
-    seen = " ".join(_visible(text).split())
-    if len(seen) > limit:
-        seen = f"{seen[: limit - 1]}…"
-    escaped = seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _cut(_one_line(text), limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _PUNCTUATION.sub(r"\\\1", _defused(escaped))
+
+
+def title_text(text: str, limit: int = 200) -> str:
+    """One line for a title, which is no Markdown: it reads as the text, mentions nobody and refers to nothing."""
+    return _cut(_defused(_one_line(text)), limit)
 
 
 def plain(markdown: str) -> str:
@@ -41,6 +43,14 @@ def fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{body}\n{fence}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_visible(text).split())
+
+
+def _cut(line: str, limit: int) -> str:
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _visible(text: str) -> str:

@@ -80,7 +80,7 @@ def trend_chart(trend: Trend) -> str:
     labels = ", ".join(f'"{_short(one.week)}"' for one in trend.weeks)
     clusters = ", ".join(str(one.clusters) for one in trend.weeks)
     new = ", ".join(str(one.new_clusters) for one in trend.weeks)
-    top = max(1, *(one.clusters for one in trend.weeks))
+    top = max(1, *(max(one.clusters, one.new_clusters) for one in trend.weeks))
     return (
         "```mermaid\nxychart-beta\n"
         '  title "Clusters before the cap (bars), new ones (line)"\n'

@@ -229,7 +229,7 @@ def test_a_chart_shows_the_weeks_oldest_first() -> None:
 
 
 def test_a_chart_of_empty_weeks_has_an_axis() -> None:
-    assert '  y-axis "clusters" 0 --> 1' in trend_chart(trend(0, 0)).splitlines()
+    assert '  y-axis "clusters" 0 --> 1' in trend_chart(trend(0, 0, new_clusters=0)).splitlines()
 
 
 def test_a_chart_across_a_new_year_names_every_week_once() -> None:

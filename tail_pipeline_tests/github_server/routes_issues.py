@@ -54,8 +54,14 @@ def create_issue(repository: HostedRepository, request: Request) -> Reply:
     assignees = _assignees(repository, [*request.field("assignees", []), *([one] if one else [])])
     labels = repository.labelled(label_names(request.field("labels", [])))
     issue = repository.add_issue(request.token.account, str(title), request.field("body"))
-    issue.assignees, issue.labels = assignees, labels
+    # What somebody without write access says about people and labels is dropped in silence, as on GitHub.
+    if _may_sort(repository, request.token.account):
+        issue.assignees, issue.labels = assignees, labels
     return Reply(201, issue_json(Links.of(request, repository), issue))
+
+
+def _may_sort(repository: HostedRepository, account: Account) -> bool:
+    return account.kind == "Bot" or repository.collaborators.get(account.login) in {"admin", "write"}
 
 
 def _assignees(repository: HostedRepository, logins: list[str]) -> list[Account]:
@@ -108,6 +114,8 @@ def list_issue_labels(repository: HostedRepository, request: Request) -> Reply:
 @route("POST", f"{_ISSUE}/labels", needs=_WRITE)
 def add_issue_labels(repository: HostedRepository, request: Request) -> Reply:
     issue = issue_of(repository, request)
+    if not _may_sort(repository, request.token.account):
+        raise ApiError(403, "Must have write access to add labels")
     said = request.body if isinstance(request.body, list) else request.field("labels", [])
     names = [one.name for one in issue.labels] + label_names(said)
     issue.labels = repository.labelled(names)

@@ -12,10 +12,10 @@ from github.PullRequest import PullRequest
 from tail_pipeline.adapters.github.body_section import section, updated
 from tail_pipeline.adapters.github.connection import Connection
 from tail_pipeline.adapters.github.history import state_of
+from tail_pipeline.adapters.github.labels import make_label
 from tail_pipeline.domain.errors import TransientError
 from tail_pipeline.domain.ports import BranchState, Published
 
-_LABEL_COLOUR = "5319e7"
 _MAX_ASSIGNEES = 10
 """How many GitHub takes."""
 
@@ -103,7 +103,7 @@ class PullRequests:
         self._assign(found, [name for name in wanted.reviewers if "/" not in name][:_MAX_ASSIGNEES], notes)
         self._request_reviews(found, wanted.reviewers, notes)
         for label in wanted.labels:
-            self._make_label(label)
+            make_label(self.api, label, "Mined from production traces")
         with self.api.attempting(f"label pull request {found.number}"):
             found.add_to_labels(*wanted.labels)
         return True
@@ -143,16 +143,6 @@ class PullRequests:
                 raise
             return error.message or "it does not say why"
         return None
-
-    def _make_label(self, name: str) -> None:
-        what = f"make the label {name}"
-        with self.api.attempting(what):
-            try:
-                self.api.repo.get_label(name)
-            except GithubException as error:
-                if error.status != 404:
-                    raise
-                self._refused(lambda: self.api.repo.create_label(name, _LABEL_COLOUR, "Mined from production traces"))
 
 
 def _request_review(found: PullRequest, reviewers: Sequence[str]) -> None:

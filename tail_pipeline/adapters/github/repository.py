@@ -12,12 +12,14 @@ from github.PullRequest import PullRequest as GitHubPullRequest
 from tail_pipeline.adapters.github.connection import Connection, Patience
 from tail_pipeline.adapters.github.history import GitHubHistory, state_of
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
+from tail_pipeline.adapters.github.issues import GitHubIssues
+from tail_pipeline.adapters.github.links import links_of
 from tail_pipeline.adapters.github.promotion import Promoting
 from tail_pipeline.adapters.github.publication import Publication
 from tail_pipeline.adapters.tail_branches import TailBranches
 from tail_pipeline.domain.agents import GitHubHosted
 from tail_pipeline.domain.alarm import Alarm
-from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.escalation import Escalation, TailLinks
 from tail_pipeline.domain.ports import (
     BaseChanges,
     BranchState,
@@ -85,14 +87,17 @@ class GitHubRepository:
     def promote(self, promotion: Promotion) -> PublishedPromotion:
         return Promoting(self._api, self._reading()).promote(promotion)
 
+    def links(self, file: StoredFile) -> TailLinks:
+        return links_of(self._api, self._reading(), file)
+
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
-        raise NotImplementedError
+        return GitHubIssues(self._api).escalate(escalation)
 
     def raise_alarm(self, alarm: Alarm) -> str:
-        raise NotImplementedError
+        return GitHubIssues(self._api).raise_alarm(alarm)
 
     def update_alarm(self, alarm: Alarm) -> str | None:
-        raise NotImplementedError
+        return GitHubIssues(self._api).update_alarm(alarm)
 
     @cached_property
     def _api(self) -> Connection:
