@@ -89,7 +89,7 @@ def pull_simple_json(links: Links, issue: Issue) -> Json:
 def pull_json(links: Links, issue: Issue) -> Json:
     """A pull request on its own, with what git says of merging it."""
     pull, git = _pull(issue), links.repository.git
-    files = git.changed_files(pull.base_sha, pull.head_sha)
+    files = git.changed_files(git.merge_base(pull.base_sha, pull.head_sha) or pull.base_sha, pull.head_sha)
     mergeable = None
     if issue.state == "open":
         base = git.ref(f"refs/heads/{pull.base}")

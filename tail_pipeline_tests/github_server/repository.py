@@ -14,7 +14,8 @@ from tail_pipeline_tests.github_server.records import Account, Issue, Label, Per
 from tail_pipeline_tests.github_server.tokens import App, Token
 
 START = datetime(2026, 4, 20, 9, 0, tzinfo=UTC)
-Protection = Literal["classic", "ruleset"]
+Protection = Literal["classic", "pull_request", "ruleset"]
+"""In which of GitHub's words a direct push is refused: two of classic protection, one of rulesets."""
 _DEFAULT_LABELS = {"bug": "d73a4a", "enhancement": "a2eeef"}
 
 
@@ -22,6 +23,7 @@ _DEFAULT_LABELS = {"bug": "d73a4a", "enhancement": "a2eeef"}
 class HostedRepository:
     """``accounts`` are the people GitHub knows, ``collaborators`` those who may work here, ``teams`` slugs that may review.
 
+    ``actions_may_open_pulls`` is the setting that lets workflows create and approve pull requests, off as on GitHub.
     ``now`` goes on by a second with every change; a test may set it.
     """
 
@@ -38,6 +40,7 @@ class HostedRepository:
     apps: list[App] = field(default_factory=list)
     former_names: set[str] = field(default_factory=set)
     protected: dict[str, Protection] = field(default_factory=dict)
+    actions_may_open_pulls: bool = False
     merge_methods: tuple[str, ...] = ("merge", "squash", "rebase")
     issues: list[Issue] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)

@@ -8,12 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from tail_pipeline_tests.github_server.git_store import NO_OBJECT, Identity, RefRefused, TreeEntry, valid_ref
-from tail_pipeline_tests.github_server.repository import HostedRepository
+from tail_pipeline_tests.github_server.repository import HostedRepository, Protection
 from tail_pipeline_tests.github_server.routing import ApiError, Reply, Request, not_found, route
 from tail_pipeline_tests.github_server.views import Json, Links, git_commit_json, node_id
 
 _GIT = "/repos/{owner}/{repo}/git"
 _READ, _WRITE = "contents=read", "contents=write"
+_REFUSED_PUSH: dict[Protection, str] = {
+    "classic": "Protected branch update failed for {ref}.",
+    "pull_request": "Changes must be made through a pull request.",
+    "ruleset": "Repository rule violations found\n\nChanges must be made through a pull request.\n\n",
+}
 
 
 # References
@@ -22,10 +27,10 @@ _READ, _WRITE = "contents=read", "contents=write"
 @route("GET", f"{_GIT}/ref/{{ref}}", needs=_READ)
 def get_ref(repository: HostedRepository, request: Request) -> Reply:
     name = f"refs/{request.params['ref']}"
-    found = repository.git.refs(name).get(name) if valid_ref(name) else None
+    found = repository.git.object(name) if valid_ref(name) else None
     if found is None:
         raise not_found()
-    return Reply(200, _ref_json(Links.of(request, repository), name, *found))
+    return Reply(200, _ref_json(Links.of(request, repository), name, found[0], found[1]))
 
 
 @route("GET", f"{_GIT}/matching-refs/{{ref}}", needs=_READ)
@@ -38,14 +43,16 @@ def get_matching_refs(repository: HostedRepository, request: Request) -> Reply:
 @route("POST", f"{_GIT}/refs", needs=_WRITE)
 def create_ref(repository: HostedRepository, request: Request) -> Reply:
     name, sha = request.required("ref", "sha")
-    if not name.startswith("refs/") or not valid_ref(name):
+    if not name.startswith("refs/") or name.count("/") < 2:
+        raise ApiError(422, "Reference name must contain at least three slash-separated components.")
+    if not valid_ref(name):
         raise ApiError(422, f"{name} is not a valid ref name.")
     found = repository.git.object(sha)
     if found is None:
         raise ApiError(422, "Object does not exist")
     if repository.git.ref(name):
         raise ApiError(422, "Reference already exists")
-    _moved(repository, name, sha, NO_OBJECT, "Reference cannot be created")
+    _moved(repository, name, sha, NO_OBJECT, "Reference update failed")
     return Reply(201, _ref_json(Links.of(request, repository), name, sha, found[1]))
 
 
@@ -79,10 +86,8 @@ def delete_ref(repository: HostedRepository, request: Request) -> Reply:
 def refuse_protected(repository: HostedRepository, name: str) -> None:
     """Raise what GitHub says to a direct push to a protected branch."""
     protection = repository.protected.get(name.removeprefix("refs/heads/"))
-    if protection == "classic":
-        raise ApiError(422, f"Protected branch update failed for {name}.")
-    if protection == "ruleset":
-        raise ApiError(422, "Repository rule violations found\n\nChanges must be made through a pull request.\n\n")
+    if protection:
+        raise ApiError(422, _REFUSED_PUSH[protection].format(ref=name))
 
 
 def _moved(repository: HostedRepository, name: str, sha: str, old: str, refused: str) -> None:

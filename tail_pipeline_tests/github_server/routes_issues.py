@@ -124,6 +124,16 @@ def add_issue_labels(repository: HostedRepository, request: Request) -> Reply:
     return Reply(200, [label_json(links, one) for one in issue.labels])
 
 
+@route("PUT", f"{_ISSUE}/labels", needs=_WRITE)
+def set_issue_labels(repository: HostedRepository, request: Request) -> Reply:
+    issue = issue_of(repository, request)
+    said = request.body if isinstance(request.body, list) else request.field("labels", [])
+    issue.labels = repository.labelled(label_names(said))
+    repository.touch(issue)
+    links = Links.of(request, repository)
+    return Reply(200, [label_json(links, one) for one in issue.labels])
+
+
 @route("DELETE", f"{_ISSUE}/labels/{{name}}", needs=_WRITE)
 def remove_issue_label(repository: HostedRepository, request: Request) -> Reply:
     issue = issue_of(repository, request)
@@ -170,6 +180,29 @@ def create_comment(repository: HostedRepository, request: Request) -> Reply:
     refuse_long_body(request, "IssueComment")
     comment = add_comment(repository, issue, request.token.account, body)
     return Reply(201, comment_json(Links.of(request, repository), issue, comment))
+
+
+@route("GET", f"{_REPO}/issues/comments/{{comment_id}}", needs=_READ)
+def get_comment(repository: HostedRepository, request: Request) -> Reply:
+    issue, comment = _comment(repository, request)
+    return Reply(200, comment_json(Links.of(request, repository), issue, comment))
+
+
+@route("PATCH", f"{_REPO}/issues/comments/{{comment_id}}", needs=_WRITE)
+def update_comment(repository: HostedRepository, request: Request) -> Reply:
+    issue, comment = _comment(repository, request)
+    (comment.body,) = request.required("body")
+    comment.updated_at = repository.touch(issue)
+    return Reply(200, comment_json(Links.of(request, repository), issue, comment))
+
+
+def _comment(repository: HostedRepository, request: Request) -> tuple[Issue, Comment]:
+    number = request.number("comment_id")
+    found = ((issue, one) for issue in repository.issues for one in issue.comments if one.id == number)
+    issue, comment = next(found, (None, None))
+    if issue is None or comment is None:
+        raise not_found()
+    return issue, comment
 
 
 def add_comment(repository: HostedRepository, issue: Issue, by: Account, body: str) -> Comment:

@@ -52,6 +52,7 @@ def in_order(request: Request, found: list[Issue]) -> list[Issue]:
 @route("POST", _PULLS, needs=_WRITE)
 def create_pull(repository: HostedRepository, request: Request) -> Reply:
     title, head, base = request.required("title", "head", "base")
+    _refuse_actions(repository, request)
     branch = head.removeprefix(f"{repository.owner.login}:")
     head_sha, base_sha = (repository.git.ref(f"refs/heads/{name}") for name in (branch, base))
     if head_sha is None:
@@ -70,6 +71,11 @@ def create_pull(repository: HostedRepository, request: Request) -> Reply:
     issue = repository.add_issue(request.token.account, title, request.field("body"), pull)
     repository.git.update_ref(f"refs/pull/{issue.number}/head", head_sha)
     return Reply(201, pull_json(Links.of(request, repository), issue))
+
+
+def _refuse_actions(repository: HostedRepository, request: Request) -> None:
+    if request.token.kind == "actions" and not repository.actions_may_open_pulls:
+        raise ApiError(403, "GitHub Actions is not permitted to create or approve pull requests.")
 
 
 def _refused(message: str) -> ApiError:
@@ -191,8 +197,10 @@ def list_reviews(repository: HostedRepository, request: Request) -> Reply:
 
 @route("POST", f"{_PULL}/reviews", needs=_WRITE)
 def create_review(repository: HostedRepository, request: Request) -> Reply:
-    issue, pull = pull_of(repository, request)
+    issue, _ = pull_of(repository, request)
     event = request.field("event")
+    if event == "APPROVE":
+        _refuse_actions(repository, request)
     if request.token.account == issue.author and event in {"APPROVE", "REQUEST_CHANGES"}:
         verb = "approve" if event == "APPROVE" else "request changes on"
         raise ApiError(422, "Unprocessable Entity", [f"Can not {verb} your own pull request"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tail_pipeline_tests.github_server.tokens import Token
 
 MAX_PER_PAGE = 100
-_SEVERAL_SEGMENTS = ("ref", "path", "basehead", "branch")
+_SEVERAL_SEGMENTS = ("ref", "tree_sha", "path", "basehead", "branch")
 _DOCS = "https://docs.github.com/rest"
 
 Item = TypeVar("Item")

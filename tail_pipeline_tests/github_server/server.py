@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +22,7 @@ from tail_pipeline_tests.github_server.tokens import App, Kind, Token
 from tail_pipeline_tests.github_server.transport import LoopbackServer, handler
 
 TOKEN = "ghp_L00pbackS3cretL00pbackS3cret000000"
+_RATE_LIMIT = 5000
 MINER_PERMISSIONS = {"contents": "write", "pull_requests": "write", "issues": "write"}
 
 
@@ -129,6 +132,7 @@ class GitHubServer:
             return self._lost(call, fault, done=False)
         with self.repository.lock:
             reply = self.faults.lagging(method, answer(self.repository, call, headers, self.origin))
+            reply = replace(reply, headers=self._rate_headers() | reply.headers)
             if fault and not fault.passes:
                 return self._lost(call, fault, done=reply.status < 300)
             self._record(call, reply.status, reply.body, fault, done=reply.status < 300)
@@ -139,6 +143,16 @@ class GitHubServer:
         sent = fault.way == "reply"
         self._record(call, reply.status if sent else None, reply.body if sent else None, fault, done=done)
         return reply, fault.way
+
+    def _rate_headers(self) -> dict[str, str]:
+        used = len(self.exchanges) % _RATE_LIMIT
+        return {
+            "X-RateLimit-Limit": str(_RATE_LIMIT),
+            "X-RateLimit-Remaining": str(_RATE_LIMIT - used),
+            "X-RateLimit-Used": str(used),
+            "X-RateLimit-Reset": str(int(time.time()) + 3600),
+            "X-RateLimit-Resource": "core",
+        }
 
     def _record(self, call: Call, status: int | None, response: Any, fault: Fault | None, *, done: bool) -> None:
         named = by_name(self.repository, call)

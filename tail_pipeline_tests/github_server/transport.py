@@ -14,7 +14,7 @@ from tail_pipeline_tests.github_server.routing import Reply
 
 _LONGEST_HOLD_S = 60
 Serve = Callable[[str, str, Mapping[str, str], bytes], tuple[Reply, Way]]
-"""(method, target, headers, body) → the reply, and how it goes out."""
+"""(method, target, headers by their Usual-Case names, body) → the reply, and how it goes out."""
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -34,7 +34,9 @@ def handler(serve: Serve) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            reply, way = serve(self.command, self.path, dict(self.headers), body)
+            reply, way = serve(
+                self.command, self.path, {name.title(): value for name, value in self.headers.items()}, body
+            )
             if way == "reply":
                 self._send(reply)
             else:
