@@ -40,10 +40,12 @@ _ERRORS = {301, 307, 401, 403, 404, 422, 429}
 _KNOWN_TO_DIFFER = re.compile(
     # GitHub sends "status" with every error; the description knows it in basic-error only.
     r"response has status, which"
+    # PyGithub asks every listing for a page of so many, this one too, which has no pages.
+    r"|/matching-refs/\S+ .*: the query has per_page,"
     # A label made by naming it on an issue has no description; the listing of pull requests says it always has one.
     r"|labels\[\d+\]\.description None is not of type 'string'"
     # "You can also pass an array of labels directly", says the text beside a schema that allows objects only.
-    r"|POST \S+/labels .*: body: \$ \[.*\] is not of type 'object'"
+    r"|(POST|PUT) \S+/labels .*: body: \$ \[.*\] is not of type 'object'"
 )
 """Where GitHub does otherwise than its own description says."""
 
@@ -52,13 +54,24 @@ class DescriptionUnavailable(Exception):
     """GitHub's description cannot be had here; the message says why."""
 
 
-@cache
 def description() -> dict[str, Any]:
     """GitHub's description, from the cache or fetched into it. Raises DescriptionUnavailable."""
+    found = _description()
+    if isinstance(found, DescriptionUnavailable):
+        raise found
+    return found
+
+
+@cache
+def _description() -> dict[str, Any] | DescriptionUnavailable:
+    """Tried once a process, also where it fails: without a network that takes its time."""
     path = _cache_directory() / f"github-openapi-{VERSION}.json"
-    with FileLock(f"{path}.lock"):
-        if not path.exists():
-            _fetch(path)
+    try:
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                _fetch(path)
+    except DescriptionUnavailable as error:
+        return error
     found: dict[str, Any] = json.loads(path.read_bytes())
     return found
 

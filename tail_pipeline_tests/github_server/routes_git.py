@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, encodebytes
 from binascii import Error as NotBase64
 from datetime import datetime
@@ -47,13 +48,11 @@ def create_ref(repository: HostedRepository, request: Request) -> Reply:
         raise ApiError(422, "Reference name must contain at least three slash-separated components.")
     if not valid_ref(name):
         raise ApiError(422, f"{name} is not a valid ref name.")
-    found = repository.git.object(sha)
-    if found is None:
-        raise ApiError(422, "Object does not exist")
+    kind = _kind_of(repository, sha)
     if repository.git.ref(name):
         raise ApiError(422, "Reference already exists")
     _moved(repository, name, sha, NO_OBJECT, "Reference update failed")
-    return Reply(201, _ref_json(Links.of(request, repository), name, sha, found[1]))
+    return Reply(201, _ref_json(Links.of(request, repository), name, sha, kind))
 
 
 @route("PATCH", f"{_GIT}/refs/{{ref}}", needs=_WRITE)
@@ -63,14 +62,12 @@ def update_ref(repository: HostedRepository, request: Request) -> Reply:
     old = repository.git.ref(name)
     if old is None:
         raise ApiError(422, "Reference does not exist")
-    found = repository.git.object(sha)
-    if found is None:
-        raise ApiError(422, "Object does not exist")
+    kind = _kind_of(repository, sha)
     refuse_protected(repository, name)
     if not request.field("force", default=False) and not repository.git.is_ancestor(old, sha):
         raise ApiError(422, "Update is not a fast forward")
     _moved(repository, name, sha, old, "Reference cannot be updated")
-    return Reply(200, _ref_json(Links.of(request, repository), name, sha, found[1]))
+    return Reply(200, _ref_json(Links.of(request, repository), name, sha, kind))
 
 
 @route("DELETE", f"{_GIT}/refs/{{ref}}", needs=_WRITE)
@@ -81,6 +78,16 @@ def delete_ref(repository: HostedRepository, request: Request) -> Reply:
     refuse_protected(repository, name)
     repository.git.delete_ref(name)
     return Reply(204)
+
+
+def _kind_of(repository: HostedRepository, sha: str) -> str:
+    """What an object is; 422 for something that is no sha, and for an object that is not there."""
+    if not re.fullmatch(r"[0-9a-f]{40}", sha):
+        raise ApiError(422, "The sha parameter must be exactly 40 characters and contain only [0-9a-f].")
+    found = repository.git.object(sha)
+    if found is None:
+        raise ApiError(422, "Object does not exist")
+    return found[1]
 
 
 def refuse_protected(repository: HostedRepository, name: str) -> None:
@@ -140,10 +147,9 @@ def _decoded(content: str, encoding: str) -> bytes:
 # Trees
 
 
-@route("GET", f"{_GIT}/trees/{{ref}}", needs=_READ)
+@route("GET", f"{_GIT}/trees/{{tree_sha}}", needs=_READ)
 def get_tree(repository: HostedRepository, request: Request) -> Reply:
-    name = request.params["ref"]
-    found = repository.git.object(f"{name}^{{tree}}")
+    found = repository.git.object(f"{request.params['tree_sha']}^{{tree}}")
     if found is None or found[1] != "tree":
         raise not_found()
     recursive = "recursive" in request.query
