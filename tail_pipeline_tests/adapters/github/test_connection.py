@@ -203,12 +203,20 @@ LASTING: dict[str, Callable[[], Fault]] = {name: fault for name, fault in PASSIN
 }
 
 
-@pytest.mark.parametrize("path", [r"/repos/acme/agent$", MATCHING, r"/contents/", r"/git/blobs/"])
 @pytest.mark.parametrize("fault", LASTING.values(), ids=LASTING)
 def test_a_failure_that_lasts_is_worth_waiting_for(
-    place: GitHubPlace, server: GitHubServer, fault: Callable[[], Fault], path: str
+    place: GitHubPlace, server: GitHubServer, fault: Callable[[], Fault]
 ):
-    server.faults.next("GET", path, *[fault() for _ in range(ATTEMPTS)])
+    server.faults.next("GET", MATCHING, *[fault() for _ in range(ATTEMPTS)])
+    assert isinstance(failure(place), TransientError)
+
+
+@pytest.mark.parametrize("path", [r"/repos/acme/agent$", r"/contents/", r"/git/blobs/"])
+@pytest.mark.parametrize("fault", ["HTML with 200", "HTML with 404", "cut off", "redirect"])
+def test_what_is_no_answer_of_githubs_is_taken_for_none(
+    place: GitHubPlace, server: GitHubServer, fault: str, path: str
+):
+    server.faults.next("GET", path, LASTING[fault]())
     assert isinstance(failure(place), TransientError)
 
 
