@@ -204,7 +204,7 @@ def test_everything_unreadable_is_named_at_once(history_repo: Path):
 
 
 @pytest.mark.parametrize(("new", "said"), [([9, 2, 1], True), ([2, 1, 3], False)], ids=["closing", "not any more"])
-def test_the_pull_request_of_a_closing_tail_says_so(history_repo: Path, new: list[int], said: bool):  # noqa: FBT001
+def test_the_pull_request_of_a_closing_tail_says_so(history_repo: Path, new: list[int], said: bool):
     for week, count in zip(("2026-W15", "2026-W16", "2026-W17"), new, strict=True):
         numbers = counts(spans=100, clusters=5, new_clusters=count)
         on_base(history_repo, f"eval/tail/{week}.yaml", tail_text(week, counts=numbers))
