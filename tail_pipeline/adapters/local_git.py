@@ -14,7 +14,7 @@ from tail_pipeline.adapters.base_commits import commit_to_base
 from tail_pipeline.adapters.git_checkout import GitCheckout
 from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_once
 from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches, with_trailer
-from tail_pipeline.domain.alarm import Alarm
+from tail_pipeline.domain.alarm import Alarm, says_over
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.escalation import Escalation, TailLinks
 from tail_pipeline.domain.issues import Issue
@@ -31,6 +31,8 @@ from tail_pipeline.domain.ports import (
 )
 from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, PullRequest, branch_of
+
+_TITLE = "# "
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ class LocalGitRepository:
         return PublishedPromotion(Promoted.COMMITTED, None, (f"commit {commit} on {self.base_branch}",))
 
     def links(self, file: StoredFile) -> TailLinks:
-        """The body of the pull request; a file on a branch has no address here."""
+        """The body of the pull request, which goes by its branch here; the file has no address."""
         body = self._body_path(file.branch or branch_of(file.path))
-        return TailLinks(pull_request=body.as_uri() if body.exists() else None)
+        return TailLinks(pull_request=body.as_uri() if file.branch or body.exists() else None)
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         path = self._state_dir() / "escalations" / f"{escalation.key}.md"
@@ -132,7 +134,11 @@ class LocalGitRepository:
         return path.as_uri()
 
     def update_alarm(self, alarm: Alarm) -> str | None:
-        return self.raise_alarm(alarm) if self._alarm_path(alarm).exists() else None
+        path = self._alarm_path(alarm)
+        if not path.exists():
+            return None
+        was_over = says_over(path.read_text(encoding="utf-8").removeprefix(_TITLE))
+        return path.as_uri() if was_over else self.raise_alarm(alarm)
 
     def _head(self, branch: str) -> str | None:
         return self._checkout.heads(branch).get(branch)
@@ -178,7 +184,7 @@ class LocalGitRepository:
 def _issue_file(issue: Issue) -> str:
     """An issue as a Markdown file: its title, what GitHub would show beside it, and its body."""
     labels = f"Labels: {', '.join(issue.labels)} · assigned to {issue.assignee or 'nobody'}"
-    return f"# {issue.title}\n\n{labels}\n\n{issue.body}"
+    return f"{_TITLE}{issue.title}\n\n{labels}\n\n{issue.body}"
 
 
 def _body_file(number: int, pull_request: PullRequest, base_branch: str) -> str:

@@ -324,8 +324,8 @@ class Repository(Protocol):
         ...
 
     def update_alarm(self, alarm: Alarm) -> str | None:
-        """Update the issue with this key when it says something else; None where none was ever raised.
+        """Update the issue with this key when it says something else; returns its URL, None where none was ever raised.
 
-        One that is over is closed, and stays so.
+        One that was over before is left alone; so is one that somebody closed.
         """
         ...

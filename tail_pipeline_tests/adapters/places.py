@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -27,7 +28,9 @@ class Place(Protocol):
     """A repository with one commit on ``main``, and a checkout that people work in by git."""
 
     repository: Repository
-    checkout: Path
+
+    @property
+    def checkout(self) -> Path: ...
 
     def __enter__(self) -> Self: ...
 
@@ -93,22 +96,26 @@ class GitHubPlace:
 
     def __init__(self, directory: Path) -> None:
         self.server = GitHubServer(directory, {"README.md": "An agent.\n"})
-        self.checkout = directory / "checkout"
         self._directory = directory
         self._environment = pytest.MonkeyPatch()
 
     def __enter__(self) -> Self:
         self.server.__enter__()
         self._environment.setenv("GITHUB_TOKEN", TOKEN)
-        bare = self.server.repository.git.path
-        git(bare, "worktree", "add", "--quiet", "--force", str(self.checkout), "main")
-        _introduce(bare)
         self.repository: Repository = self.opened()
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._environment.undo()
         self.server.__exit__()
+
+    @cached_property
+    def checkout(self) -> Path:
+        """Made at its first use: most tests need none."""
+        bare, made = self.server.repository.git.path, self._directory / "checkout"
+        git(bare, "worktree", "add", "--quiet", "--force", str(made), "main")
+        _introduce(bare)
+        return made
 
     def opened(self, state: str = "runner", **fields: object) -> GitHubRepository:
         """The repository as a process opens it whose checkout is ``state``."""

@@ -11,9 +11,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from tail_pipeline.adapters.local_git import LocalGitRepository
-from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.errors import PermanentError, TransientError
-from tail_pipeline.domain.escalation import Escalation
 from tail_pipeline.domain.ports import BranchState, Published, PublishedPullRequest, StoredFile
 from tail_pipeline.domain.pull_request import PullRequest, branch_of
 from tail_pipeline.domain.review import FileVersion
@@ -781,86 +779,8 @@ def test_a_tail_branch_without_a_common_ancestor_is_no_obstacle(checkout: Path, 
     assert repository.tail_files("eval/tail") == []
 
 
-# Escalations
-
-
-ESCALATION = Escalation(
-    key="support-2026-W17",
-    title="Regression tail growing in 2026-W17: support",
-    body="12 → 15 → 19 clusters\n",
-    labels=("tail-escalation",),
-    assignee="engagement-owner",
-)
-
-
-def test_an_escalation_is_a_file_behind_the_link(repository: LocalGitRepository):
-    path = Path(unquote(urlparse(repository.escalate(ESCALATION).url).path))
-    text = path.read_text(encoding="utf-8")
-    assert all(part in text for part in (ESCALATION.title, ESCALATION.body, "engagement-owner", "tail-escalation"))
-
-
-def test_an_escalation_is_raised_once_per_key(repository: LocalGitRepository):
-    assert [repository.escalate(ESCALATION).created for _ in range(3)] == [True, False, False]
-
-
-def test_a_second_escalation_leaves_the_first_as_it_is(repository: LocalGitRepository):
-    path = Path(unquote(urlparse(repository.escalate(ESCALATION).url).path))
-    path.write_text("the owner's notes\n", encoding="utf-8")
-    repository.escalate(replace(ESCALATION, body="other numbers\n"))
-    assert path.read_text(encoding="utf-8") == "the owner's notes\n"
-
-
-def test_escalations_with_other_keys_are_others(repository: LocalGitRepository):
-    keys = ["support-2026-W17", "support-2026-W18", "support-acme-2026-W17"]
-    assert len({repository.escalate(replace(ESCALATION, key=key)).url for key in keys}) == 3
-
-
-def test_an_escalation_leaves_the_checkout_clean(checkout: Path, repository: LocalGitRepository):
-    repository.escalate(ESCALATION)
-    assert git(checkout, "status", "--porcelain", "--untracked-files=all") == ""
-
-
-def test_the_state_directory_can_be_moved_away_and_is_made_again(
-    checkout: Path, repository: LocalGitRepository, publish: Publish
-):
+def test_the_state_directory_can_be_moved_away_and_is_made_again(checkout: Path, publish: Publish):
     publish()
     (checkout / ".tail").rename(checkout.parent / "old state")
-    repository.escalate(ESCALATION)
+    publish("cases: []\n")
     assert git(checkout, "status", "--porcelain", "--untracked-files=all") == ""
-
-
-ALARM = Alarm(
-    key="support.2026-W17-1",
-    title="Missing: regression tail 2026-W17-1 of support",
-    body="nothing was mined\n",
-    labels=("tail-missing",),
-    assignee="engagement-owner",
-    over=False,
-)
-
-
-def test_an_alarm_is_a_file_behind_the_link(repository: LocalGitRepository):
-    path = Path(unquote(urlparse(repository.raise_alarm(ALARM)).path))
-    text = path.read_text(encoding="utf-8")
-    assert all(part in text for part in (ALARM.title, ALARM.body, "engagement-owner", "tail-missing"))
-
-
-def test_an_alarm_raised_twice_is_written_once(repository: LocalGitRepository):
-    path = Path(unquote(urlparse(repository.raise_alarm(ALARM)).path))
-    written = (path.stat().st_mtime_ns, path.stat().st_ino)
-    repository.raise_alarm(ALARM)
-    assert (path.stat().st_mtime_ns, path.stat().st_ino) == written
-    assert [one.name for one in path.parent.iterdir()] == ["support.2026-W17-1.md"]
-
-
-def test_an_alarm_that_says_something_else_is_updated_in_its_place(repository: LocalGitRepository):
-    url = repository.raise_alarm(ALARM)
-    assert repository.raise_alarm(replace(ALARM, body="one is left\n")) == url
-    assert Path(unquote(urlparse(url).path)).read_text(encoding="utf-8").endswith("one is left\n")
-
-
-def test_only_an_alarm_that_was_raised_can_be_over(checkout: Path, repository: LocalGitRepository):
-    over = replace(ALARM, title="Over", over=True)
-    assert repository.update_alarm(over) is None
-    assert not (checkout / ".tail" / "alarms").exists()
-    assert repository.raise_alarm(ALARM) == repository.update_alarm(over)

@@ -364,4 +364,4 @@ def _few(examples: int) -> settings:
 TestReviewingLocally = ReviewingLocally.TestCase
 TestReviewingLocally.settings = _few(15)
 TestReviewingOnGitHub = ReviewingOnGitHub.TestCase
-TestReviewingOnGitHub.settings = _few(6)
+TestReviewingOnGitHub.settings = _few(5)

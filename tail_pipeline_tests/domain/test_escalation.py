@@ -26,6 +26,7 @@ def trend_of(*clusters: int, week: IsoWeek = WEEK, cap: int = 20) -> Trend:
     return judge_trend(week, numbers, Cadence.WEEKLY)
 
 
+NOWHERE = TailLinks()
 GROWING, STEADY, CAPPED = trend_of(7, 8, 9), trend_of(8, 8, 8), trend_of(22, 24)
 
 
@@ -48,7 +49,7 @@ def compose(
     segment: str | None = None,
     trend: Trend = GROWING,
     labels: frozenset[str] = frozenset(),
-    links: TailLinks = TailLinks(),
+    links: TailLinks = NOWHERE,
     **changes: object,
 ) -> Escalation:
     file = tail_file(**changes)
@@ -206,8 +207,7 @@ def test_a_second_escalation_of_the_week_has_the_same_key() -> None:
 
 
 def test_what_a_reviewer_wrote_into_the_header_of_the_file_does_not_make_a_second_issue() -> None:
-    edited = compose(agent=agent_of("support"), iso_week="2026-W18", **{"segment": None})
-    assert edited.key == compose().key
+    assert compose(iso_week="2026-W18").key == compose().key
 
 
 @pytest.mark.parametrize(

@@ -115,19 +115,24 @@ class GitHubIssues:
         was_over, is_closed = says_over(issue.title), issue.state == "closed"
         if (alarm.over and was_over) or (is_closed and not (was_over and reopen)):
             return
-        body = _body(alarm)
-        if (alarm.title, _as_sent(body)) == (issue.title, _as_sent(issue.body)):
+        if _says(issue, alarm):
             return
         # Only a change of state is sent: an issue that somebody closes at this very moment stays closed.
         state, reason = ("closed", "completed") if alarm.over else ("open", "reopened")
         changes = alarm.over or is_closed
-        with self.api.attempting(f"update issue {issue.number}"):
+        what = f"update issue {issue.number}"
+        with self.api.attempting(what):
             issue.edit(
                 title=alarm.title,
-                body=body,
+                body=_body(alarm),
                 state=state if changes else NotSet,
                 state_reason=reason if changes else NotSet,
             )
+            self.api.given(_says(issue, alarm) or None, what)
+
+
+def _says(issue: GitHubIssue, wanted: Issue) -> bool:
+    return (issue.title, _as_sent(issue.body)) == (wanted.title, _as_sent(_body(wanted)))
 
 
 def _body(issue: Issue) -> str:
