@@ -97,8 +97,9 @@ class PullRequests:
 
         What people change later about assignees and reviewers is theirs.
         """
-        present = {label.name for label in found.labels}
-        if not wanted.labels or wanted.labels[0] in present:
+        # A label that is there in other letters is the same label, and keeps its letters.
+        present = {label.name.lower() for label in found.labels}
+        if not wanted.labels or wanted.labels[0].lower() in present:
             return False
         self._assign(found, [name for name in wanted.reviewers if "/" not in name][:_MAX_ASSIGNEES], notes)
         self._request_reviews(found, wanted.reviewers, notes)

@@ -52,6 +52,14 @@ def test_a_label_somebody_else_makes_at_the_same_time_is_used(place: GitHubPlace
     assert [label.name for label in the_pull_request(server).labels] == ["tail-miner", "eval"]
 
 
+def test_a_label_that_is_there_in_other_letters_is_taken_for_ours(place: GitHubPlace, server: GitHubServer):
+    server.person().add_label("Tail-Miner")
+    run(place.opened())
+    before = len(server.writes)
+    run(place.opened())
+    assert server.writes[before:] == []
+
+
 def test_it_is_assigned_to_the_lead_and_awaits_the_leads_review(place: GitHubPlace, server: GitHubServer):
     run(place.opened())
     issue = the_pull_request(server)
