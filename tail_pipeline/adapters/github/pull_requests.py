@@ -136,13 +136,13 @@ class PullRequests:
                     notes.append(f"pull request {found.number}: no review can be requested from {name}: {alone}")
 
     def _refused(self, request: Callable[[], object]) -> str | None:
-        """Why GitHub refuses a request about people; None when it took it."""
+        """Why GitHub refuses a request about people, such as a team the token may not see; None when it took it."""
         try:
             request()
         except GithubException as error:
-            if error.status != 422:
-                raise
-            return error.message or "it does not say why"
+            if refusal := self.api.refusal(error):
+                return refusal
+            raise
         return None
 
 
