@@ -48,11 +48,11 @@ class Document:
     def case_at(self, path: Path) -> str | None:
         """The id of the case the path lies in, for files that list cases."""
         match path:
-            case ("cases", int(index), *_):
-                cases = self.data.get("cases") if isinstance(self.data, dict) else None
+            case ("cases" | "removed" as name, int(index), *_):
+                cases = self.data.get(name) if isinstance(self.data, dict) else None
                 case = cases[index] if isinstance(cases, list) and index < len(cases) else None
                 case_id = case.get("id") if isinstance(case, dict) else None
-                return case_id if isinstance(case_id, str) else f"cases[{index}]"
+                return case_id if isinstance(case_id, str) else f"{name}[{index}]"
         return None
 
     def finding(self, path: Path, message: str) -> Finding:
@@ -95,6 +95,45 @@ def validated(document: Document, model: type[Model]) -> Model:
     except ValidationError as error:
         findings = [document.finding(tuple(detail["loc"]), _message(detail)) for detail in error.errors()]
         raise InvalidFile(findings) from error
+
+
+@dataclass(frozen=True)
+class FirstList:
+    """How the first list of a document is written, and from where to where its text goes when it is in brackets.
+
+    ``line`` is 1-based; columns are 0-based, ``column`` that of the first dash and ``mapping_column`` that of the
+    keys the list stands under.
+    """
+
+    line: int
+    start: int
+    end: int
+    column: int
+    mapping_column: int
+    in_brackets: bool
+    in_braces: bool
+    empty: bool
+
+
+def first_list(text: str) -> FirstList:
+    """The first list of a text that ``parse`` has accepted and that holds one in its top-level mapping."""
+    events: Any = yaml.parse(text, Loader=yaml.CSafeLoader)
+    mapping: Any = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
+    first: Any = next(event for event in events if isinstance(event, yaml.SequenceStartEvent))
+    following = next(events)
+    events.close()
+    # The parser does not count a byte order mark.
+    offset = len(text) - len(text.removeprefix("\ufeff"))
+    return FirstList(
+        line=first.start_mark.line + 1,
+        start=first.start_mark.index + offset,
+        end=following.end_mark.index + offset,
+        column=first.start_mark.column,
+        mapping_column=mapping.start_mark.column,
+        in_brackets=bool(first.flow_style),
+        in_braces=bool(mapping.flow_style),
+        empty=isinstance(following, yaml.SequenceEndEvent),
+    )
 
 
 def _check_events(text: str, file: str) -> None:

@@ -315,8 +315,15 @@ class Agent(_Strict):
         """Where the JSON schema of tail files lies, seen from a tail file."""
         return posixpath.relpath(f"{self.eval_dir}/tail.schema.json", posixpath.dirname(tail_path))
 
+    def cases_schema_path(self, cases_path: str) -> str:
+        """Where the JSON schema of cases files lies, seen from one of them."""
+        return posixpath.relpath(f"{self.eval_dir}/cases.schema.json", posixpath.dirname(cases_path))
+
     def cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases.yaml"
+
+    def removed_cases_path(self, segment: str | None) -> str:
+        return f"{self.eval_dir_of(segment)}/cases_removed.yaml"
 
     def rubric_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/rubric.yaml"

@@ -6,6 +6,7 @@ them: a zero-width space behind the character that starts one does. Everything e
 
 from __future__ import annotations
 
+import html
 import re
 
 _ZERO_WIDTH = "\u200b"
@@ -22,8 +23,7 @@ _STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.
 
 def inline(text: str, limit: int = 200) -> str:
     """One line that renders as the text and nothing else, also inside a table cell; cut to ``limit`` characters."""
-    escaped = _cut(_one_line(text), limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _PUNCTUATION.sub(r"\\\1", _defused(escaped))
+    return _PUNCTUATION.sub(r"\\\1", _defused(html.escape(_cut(_one_line(text), limit), quote=False)))
 
 
 def title_text(text: str, limit: int = 200) -> str:
@@ -35,6 +35,12 @@ def plain(markdown: str) -> str:
     """What ``inline`` made safe for a page, as a terminal shows it; control characters stay out."""
     text = _ESCAPED.sub(r"\1", markdown.replace(_ZERO_WIDTH, ""))
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def in_html(text: str, limit: int = 200) -> str:
+    """As ``inline``, between the tags of an HTML element, where Markdown's escapes would be shown."""
+    escaped = _defused(html.escape(_cut(_one_line(text), limit), quote=False))
+    return _PUNCTUATION.sub(lambda match: f"&#x{ord(match[1]):x};", escaped)
 
 
 def fenced(text: str) -> str:

@@ -282,6 +282,10 @@ class Repository(Protocol):
         """The state of one tail branch and the history of its file."""
         ...
 
+    def file_url(self, branch: str, path: str) -> str | None:
+        """Where people read and edit a file of a branch; None without a page for it."""
+        ...
+
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
         """Commit and open or update; writes nothing when nothing differs.
 
