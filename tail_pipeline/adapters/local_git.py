@@ -118,9 +118,9 @@ class LocalGitRepository:
         return PublishedPromotion(Promoted.COMMITTED, None, (f"commit {commit} on {self.base_branch}",))
 
     def links(self, file: StoredFile) -> TailLinks:
-        """The body of the pull request; a file on a branch has no address here."""
+        """The body of the pull request, which goes by its branch here; the file has no address."""
         body = self._body_path(file.branch or branch_of(file.path))
-        return TailLinks(pull_request=body.as_uri() if body.exists() else None)
+        return TailLinks(pull_request=body.as_uri() if file.branch or body.exists() else None)
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         path = self._state_dir() / "escalations" / f"{escalation.key}.md"

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tail_pipeline.adapters.history import load_history, load_merged_tails
+from tail_pipeline.adapters.history import load_history, load_merged_tails, load_week
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import InvalidFile
 from tail_pipeline.domain.novelty import EarlierStatus
+from tail_pipeline.domain.pull_request import render_body
+from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 from tail_pipeline_tests.adapters.eval_texts import (
     case,
+    counts,
     put,
     run_of,
     tail_text,
@@ -198,3 +201,15 @@ def test_everything_unreadable_is_named_at_once(history_repo: Path):
         "eval/tail/2026-W15.yaml",
         "tail-miner/2026-W16:eval/tail/2026-W16.yaml",
     ]
+
+
+@pytest.mark.parametrize(("new", "said"), [([9, 2, 1], True), ([2, 1, 3], False)], ids=["closing", "not any more"])
+def test_the_pull_request_of_a_closing_tail_says_so(history_repo: Path, new: list[int], said: bool):
+    for week, count in zip(("2026-W15", "2026-W16", "2026-W17"), new, strict=True):
+        numbers = counts(spans=100, clusters=5, new_clusters=count)
+        on_base(history_repo, f"eval/tail/{week}.yaml", tail_text(week, counts=numbers))
+    repository = LocalGitRepository(history_repo, "main")
+    week = load_week(repository, SUPPORT, None, IsoWeek(2026, 17))
+    assert week.found is not None
+    body = render_body(week.found.tail, week.trend, reviewer_agreement([]), path=PATH)
+    assert ("\nThe tail is closing.\n" in body) is said

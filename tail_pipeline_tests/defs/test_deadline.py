@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from tail_pipeline.adapters.eval_files import load_agents
+from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.defs.deadline import alarm_sensor, check_deadline, failure_sensor
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
@@ -51,6 +52,10 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 
 def agent_of(calendar: Pipeline) -> Agent:
     return load_agents(calendar.checkout).agents[0]
+
+
+def repository_of(calendar: Pipeline) -> LocalGitRepository:
+    return LocalGitRepository(calendar.checkout, "main")
 
 
 def alarms(calendar: Pipeline) -> dict[str, str]:
@@ -231,7 +236,7 @@ def test_the_failure_sensor_is_bound_to_no_list_of_jobs(calendar: Pipeline) -> N
 
 @pytest.mark.parametrize(("now", "late"), [("2026-04-20T11:59", 0), (NOON, 1)])
 def test_a_cell_is_late_from_noon_on(calendar: Pipeline, now: str, late: int) -> None:
-    checked = check_deadline(calendar.instance, agent_of(calendar), MONDAY, at(now))
+    (checked,) = check_deadline(calendar.instance, repository_of(calendar), agent_of(calendar), [MONDAY], at(now))
 
     assert (checked.passed, len(checked.missing), len(checked.late)) == (bool(late), 1, late)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tail_pipeline.domain.weeks import Cadence, last_mining_days
+from tail_pipeline_tests.adapters.eval_texts import put, tail_text
 from tail_pipeline_tests.agent_server import AgentServer
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
 from tail_pipeline_tests.defs.pipeline import FAILING, configure, span, write_spans
@@ -30,7 +31,22 @@ def test_check_deadline_names_the_cells_that_are_missing_and_what_failed(checkou
     assert {name: cell["state"] for name, cell in missing.items()} == {"acme": "failed", "initech": "never mined"}
     assert "no file matches" in missing["acme"]["last_failure"]
     assert "missing: simulated-support acme 2026-W17-1: failed: trace store files" in done.stderr
-    assert not (checkout / ".tail" / "alarms").exists()
+
+
+def test_check_deadline_raises_one_alarm_and_ends_it(checkout: Path) -> None:
+    configure(checkout)
+    alarm = checkout / ".tail" / "alarms" / "simulated-support.2026-W17-1.md"
+    for _ in range(2):
+        (row,) = json.loads(run("check-deadline", "--repo", checkout, "--day", "2026-W17-1", "--json", expect=1).stdout)
+    assert row["alarm"] == alarm.as_uri()
+    assert alarm.read_text(encoding="utf-8").startswith("# Missing: ")
+
+    put(checkout, "eval/tail/2026-W17.yaml", tail_text("2026-W17"))
+    commit_all(checkout, "Mined elsewhere")
+    run("check-deadline", "--repo", checkout, "--day", "2026-W17-1")
+
+    assert [path.name for path in alarm.parent.iterdir()] == [alarm.name]
+    assert alarm.read_text(encoding="utf-8").startswith("# Over: ")
 
 
 def test_check_deadline_looks_at_the_newest_mining_day_and_says_when_it_is_not_due_yet(checkout: Path) -> None:
