@@ -132,7 +132,7 @@ def test_a_missing_rubric_is_named(checkout: Path) -> None:
 def test_loading_the_code_location_imports_nothing_heavy(checkout: Path) -> None:
     program = (
         "import sys, tail_pipeline.definitions;"
-        "print(sorted(name for name in ('umap', 'hdbscan', 'sklearn', 'openai', 'matplotlib', 'scipy', 'numba')"
+        "print(sorted(name for name in ('umap', 'hdbscan', 'sklearn', 'openai', 'matplotlib', 'scipy', 'numba', 'github')"
         " if name in sys.modules))"
     )
 

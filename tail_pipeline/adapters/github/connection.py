@@ -13,11 +13,11 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from github import Auth, Github, GithubIntegration
-from github.GithubException import UnknownObjectException
+from github.GithubException import GithubException, UnknownObjectException
 from github.GithubRetry import GithubRetry
 from github.Repository import Repository
 
-from tail_pipeline.adapters.github.failures import Failures
+from tail_pipeline.adapters.github.failures import Failures, said
 from tail_pipeline.domain.agents import GitHubApp, GitHubHosted
 from tail_pipeline.domain.errors import PermanentError, TransientError
 
@@ -129,6 +129,12 @@ class Connection:
             why = "the answer was not what GitHub answers (a redirect, or a proxy's page); run again"
             raise TransientError(self._failures.message(what, why))
         return value
+
+    def refusal(self, error: GithubException) -> str | None:
+        """GitHub's words where it would refuse the same request again; None where waiting may help."""
+        if isinstance(self._failures.of(error, "ask"), TransientError):
+            return None
+        return said(error.data) or f"HTTP {error.status}"
 
     @property
     def _credential(self) -> str:

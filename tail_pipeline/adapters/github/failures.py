@@ -56,8 +56,8 @@ class Failures:
     def _answer(self, error: GithubException, what: str) -> TailPipelineError:
         """What an answer with an error status means."""
         headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
-        said = _said(error.data)
-        status = f"HTTP {error.status}{f', {said}' if said else ''}"
+        words = said(error.data)
+        status = f"HTTP {error.status}{f', {words}' if words else ''}"
         if _is_rate_limit(error, headers):
             wait = headers.get("retry-after")
             after = f"; GitHub asks to wait {wait} s" if wait and wait.isdecimal() else ""
@@ -121,7 +121,7 @@ def _is_page(data: Any) -> bool:
     return isinstance(data, str | bytes) or (isinstance(data, dict) and data.keys() == {"data"})
 
 
-def _said(data: Any) -> str:
+def said(data: Any) -> str:
     """GitHub's own words: the message, and what is wrong with each field."""
     if not isinstance(data, dict):
         return ""

@@ -18,8 +18,8 @@ from tail_pipeline.domain.ports import BranchState, Promoted, PublishedPromotion
 from tail_pipeline.domain.promotion import Promotion
 
 _PROTECTED = re.compile(
-    r"protected branch|protected ref|rule violations|through a pull request|status check|approving review"
-    r"|not authorized to push|verified signature|GH006|GH013",
+    r"protected branch|protected ref|rule violations|through (a pull request|the merge queue)|status check"
+    r"|approving review|not authorized to push|verified signature|reference update failed|GH006|GH013",
     re.IGNORECASE,
 )
 """How GitHub says that a branch takes no commit from us: classic protection, rulesets and push restrictions."""

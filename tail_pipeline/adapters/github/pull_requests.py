@@ -97,8 +97,9 @@ class PullRequests:
 
         What people change later about assignees and reviewers is theirs.
         """
-        present = {label.name for label in found.labels}
-        if not wanted.labels or wanted.labels[0] in present:
+        # A label that is there in other letters is the same label, and keeps its letters.
+        present = {label.name.lower() for label in found.labels}
+        if not wanted.labels or wanted.labels[0].lower() in present:
             return False
         self._assign(found, [name for name in wanted.reviewers if "/" not in name][:_MAX_ASSIGNEES], notes)
         self._request_reviews(found, wanted.reviewers, notes)
@@ -135,13 +136,13 @@ class PullRequests:
                     notes.append(f"pull request {found.number}: no review can be requested from {name}: {alone}")
 
     def _refused(self, request: Callable[[], object]) -> str | None:
-        """Why GitHub refuses a request about people; None when it took it."""
+        """Why GitHub refuses a request about people, such as a team the token may not see; None when it took it."""
         try:
             request()
         except GithubException as error:
-            if error.status != 422:
-                raise
-            return error.message or "it does not say why"
+            if refusal := self.api.refusal(error):
+                return refusal
+            raise
         return None
 
 

@@ -14,7 +14,14 @@ from tail_pipeline.domain.errors import TransientError
 from tail_pipeline.domain.ports import Published
 from tail_pipeline_tests.adapters.github.runs import MORE, left_on, run, run_until_done
 from tail_pipeline_tests.adapters.places import GitHubPlace
-from tail_pipeline_tests.github_server.faults import Fault, bad_gateway, dropped, meanwhile
+from tail_pipeline_tests.github_server.faults import (
+    Fault,
+    bad_gateway,
+    dropped,
+    meanwhile,
+    secondary_rate_limit,
+    timed_out,
+)
 from tail_pipeline_tests.github_server.server import GitHubServer
 
 REVIEWERS = ("lead", "acme/quality")
@@ -97,6 +104,18 @@ def test_a_pull_request_whose_reply_was_lost_is_adopted_and_set_up(place: GitHub
     run_until_done(place.opened())
     (issue,) = place.server.repository.pulls()
     assert [label.name for label in issue.labels] == ["tail-miner", "eval"]
+
+
+def test_a_pull_request_that_was_opened_without_an_answer_in_time_is_not_opened_twice(place: GitHubPlace):
+    place.server.faults.next("POST", r"/pulls$", timed_out().afterwards())
+    run_until_done(place.opened())
+    assert len(place.server.repository.pulls()) == 1
+
+
+def test_a_rate_limit_on_a_write_is_left_to_the_next_run(place: GitHubPlace):
+    place.server.faults.next("POST", r"/pulls$", secondary_rate_limit(60))
+    with pytest.raises(TransientError, match=r"the rate limit is exceeded .* GitHub asks to wait 60 s"):
+        run(place.opened())
 
 
 def test_an_adopted_pull_request_counts_as_updated(place: GitHubPlace):

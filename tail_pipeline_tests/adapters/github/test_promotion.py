@@ -131,6 +131,8 @@ def test_a_protected_base_branch_gets_a_pull_request(place: GitHubPlace, server:
         (409, "Could not update file: Changes must be made through a pull request."),
         (422, 'Required status check "ci" is expected.'),
         (422, "At least 1 approving review is required by reviewers with write access."),
+        (422, "Changes must be made through the merge queue"),
+        (422, "Reference update failed"),
         (403, "GH006: Protected branch update failed for refs/heads/main."),
     ],
 )

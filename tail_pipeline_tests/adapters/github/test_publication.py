@@ -12,8 +12,9 @@ from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import BranchState, Published
 from tail_pipeline_tests.adapters.github.runs import BRANCH, MORE, PATH, TEXT, TITLE, WANTED, left_on, run
 from tail_pipeline_tests.adapters.places import GitHubPlace
-from tail_pipeline_tests.github_server.faults import meanwhile
+from tail_pipeline_tests.github_server.faults import Fault, meanwhile, secondary_rate_limit
 from tail_pipeline_tests.github_server.records import Issue
+from tail_pipeline_tests.github_server.routing import Reply
 from tail_pipeline_tests.github_server.server import TOKEN, GitHubServer
 
 EDITED = f"{TEXT}    status: promoted\n"
@@ -52,6 +53,14 @@ def test_a_label_somebody_else_makes_at_the_same_time_is_used(place: GitHubPlace
     assert [label.name for label in the_pull_request(server).labels] == ["tail-miner", "eval"]
 
 
+def test_a_label_that_is_there_in_other_letters_is_taken_for_ours(place: GitHubPlace, server: GitHubServer):
+    server.person().add_label("Tail-Miner")
+    run(place.opened())
+    before = len(server.writes)
+    run(place.opened())
+    assert server.writes[before:] == []
+
+
 def test_it_is_assigned_to_the_lead_and_awaits_the_leads_review(place: GitHubPlace, server: GitHubServer):
     run(place.opened())
     issue = the_pull_request(server)
@@ -80,6 +89,31 @@ def test_of_several_reviewers_those_that_can_be_asked_are_asked(place: GitHubPla
     issue = the_pull_request(server)
     assert issue.pull
     assert [one.login for one in issue.pull.reviewers] == ["lead"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "words"),
+    [
+        (403, {"message": "Resource not accessible by integration"}, "Resource not accessible by integration"),
+        (
+            422,
+            {"message": "Validation Failed", "errors": ["Could not resolve to a node with the global id of 'T_1'."]},
+            "Validation Failed: Could not resolve to a node with the global id of 'T_1'.",
+        ),
+    ],
+)
+def test_a_team_the_token_may_not_see_is_a_note_in_githubs_words(
+    place: GitHubPlace, server: GitHubServer, status: int, answer: object, words: str
+):
+    server.faults.next("POST", r"/requested_reviewers$", Fault("refused", Reply(status, answer)))
+    notes = run(place.opened(), reviewers=("acme/quality",)).notes
+    assert notes == (f"pull request 1: no review can be requested from acme/quality: {words}",)
+
+
+def test_a_rate_limit_while_reviews_are_requested_is_no_note(place: GitHubPlace, server: GitHubServer):
+    server.faults.next("POST", r"/requested_reviewers$", secondary_rate_limit())
+    with pytest.raises(TransientError):
+        run(place.opened())
 
 
 def test_an_assignee_github_passes_over_is_a_note(place: GitHubPlace):
