@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tail_pipeline.adapters.yaml_reader import Document, parse, validated
 from tail_pipeline.domain.agents import Agent, AgentsConfig, cross_check, cross_check_rubrics
-from tail_pipeline.domain.cases import CasesFile
+from tail_pipeline.domain.cases import CasesFile, RemovedCasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.ports import Repository, StoredFile
 from tail_pipeline.domain.rubric import Rubric
@@ -26,6 +26,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "agents.schema.json": AgentsConfig,
     "rubric.schema.json": Rubric,
     "cases.schema.json": CasesFile,
+    "cases_removed.schema.json": RemovedCasesFile,
     "tail.schema.json": TailFile,
 }
 """Written beside the files, so that editors check them while people type."""
@@ -108,6 +109,11 @@ def parse_cases(text: str, path: str) -> CasesFile:
     return _with_unique_ids(parse(text, path), CasesFile, _cases_findings)
 
 
+def parse_removed_cases(text: str, path: str) -> RemovedCasesFile:
+    """Rows of ``cases_removed.yaml``; also refuses an id that stands twice."""
+    return _with_unique_ids(parse(text, path), RemovedCasesFile, lambda *_: [], rows_key="removed")
+
+
 def parse_tail(text: str, path: str) -> TailFile:
     """A tail file; also checks its ids, its name, and that every rejection has a reason."""
     return _with_unique_ids(parse(text, path), TailFile, _tail_findings)
@@ -177,7 +183,7 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
 
 
 def write_schemas(eval_dir: Path) -> list[Path]:
-    """Write the JSON schemas of the four kinds of file; returns what was written."""
+    """Write the JSON schemas of every kind of file; returns what was written."""
     written = []
     for name, model in SCHEMAS.items():
         path = eval_dir / name
@@ -232,6 +238,7 @@ def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str,
             yield agent.rubric_path(segment), parse_rubric, True
             for number, path in enumerate(cases_paths(agent, segment)):
                 yield path, parse_cases, number == 0
+            yield agent.removed_cases_path(segment), parse_removed_cases, False
         for file in (repo_dir / agent.eval_dir).glob("**/tail/**/*.yaml"):
             yield file.relative_to(repo_dir).as_posix(), parse_tail, False
 
@@ -262,18 +269,22 @@ def _outdated(text: str, path: str, tail: TailFile, rubric: Rubric, rubric_path:
 
 
 def _with_unique_ids(
-    document: Document, model: type[Record], more: Callable[[Document, Record], Sequence[Finding]]
+    document: Document,
+    model: type[Record],
+    more: Callable[[Document, Record], Sequence[Finding]],
+    *,
+    rows_key: str = "cases",
 ) -> Record:
     findings: list[Finding] = []
     seen: dict[str, int] = {}
-    rows = document.data.get("cases") if isinstance(document.data, dict) else None
+    rows = document.data.get(rows_key) if isinstance(document.data, dict) else None
     for index, row in enumerate(rows if isinstance(rows, list) else []):
         case_id = row.get("id") if isinstance(row, dict) else None
         if isinstance(case_id, str):
             first = seen.setdefault(case_id, index)
             if first != index:
-                message = f"stands twice, first in line {document.line_of(('cases', first))}"
-                findings.append(document.finding(("cases", index, "id"), message))
+                message = f"stands twice, first in line {document.line_of((rows_key, first))}"
+                findings.append(document.finding((rows_key, index, "id"), message))
     try:
         record = validated(document, model)
     except InvalidFile as error:

@@ -48,11 +48,11 @@ class Document:
     def case_at(self, path: Path) -> str | None:
         """The id of the case the path lies in, for files that list cases."""
         match path:
-            case ("cases", int(index), *_):
-                cases = self.data.get("cases") if isinstance(self.data, dict) else None
+            case ("cases" | "removed" as name, int(index), *_):
+                cases = self.data.get(name) if isinstance(self.data, dict) else None
                 case = cases[index] if isinstance(cases, list) and index < len(cases) else None
                 case_id = case.get("id") if isinstance(case, dict) else None
-                return case_id if isinstance(case_id, str) else f"cases[{index}]"
+                return case_id if isinstance(case_id, str) else f"{name}[{index}]"
         return None
 
     def finding(self, path: Path, message: str) -> Finding:

@@ -318,6 +318,9 @@ class Agent(_Strict):
     def cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases.yaml"
 
+    def removed_cases_path(self, segment: str | None) -> str:
+        return f"{self.eval_dir_of(segment)}/cases_removed.yaml"
+
     def rubric_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/rubric.yaml"
 

@@ -1,7 +1,8 @@
-"""The rows of ``cases.yaml``: every case a new model has to pass."""
+"""The rows of ``cases.yaml``, every case a new model has to pass, and of ``cases_removed.yaml``, those it no longer has to."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,3 +41,23 @@ class CasesFile(Record):
     """The whole of ``cases.yaml``."""
 
     cases: list[Case]
+
+
+class RemovedCase(Record):
+    """A case that somebody took out of the set, and why.
+
+    ``duplicate``: another case asks the same. ``wrong``: its expected output never was right. ``feature_removed``:
+    nobody can ask this any more. ``policy_changed``: it was right once. ``private_data``: it held what has no place
+    in a repository.
+    """
+
+    id: Annotated[str, Field(min_length=1)]
+    reason: Literal["duplicate", "wrong", "feature_removed", "policy_changed", "private_data"]
+    who: Annotated[str, Field(min_length=1)]
+    when: date
+
+
+class RemovedCasesFile(Record):
+    """The whole of ``cases_removed.yaml``."""
+
+    removed: list[RemovedCase]
