@@ -44,7 +44,7 @@ def lost_from_tail(
         return
     document = parse(now, path)
     earlier = [EarlierText(on_base, published=True, ours=False)] if on_base is not None else []
-    owed = owed_cases([FileState(_inputs(one.text), one.published, one.ours) for one in (*earlier, *since)])
+    owed = owed_cases([FileState(_inputs(path, one.text), one.published, one.ours) for one in (*earlier, *since)])
     places = {case.id: index for index, case in enumerate(cases)}
     for lost in lost_cases(owed, {case.id: case.input for case in cases}):
         if lost.renamed:
@@ -55,9 +55,9 @@ def lost_from_tail(
             yield Finding(path, document.line_of(("cases",)), message, lost.id)
 
 
-def _inputs(text: str) -> Inputs:
+def _inputs(path: str, text: str) -> Inputs:
     """The cases of an earlier state, which somebody may have left broken for a while."""
     try:
-        return {case.id: case.input for case in parse_tail(text, "an earlier state").cases}
+        return {case.id: case.input for case in parse_tail(text, path).cases}
     except InvalidFile:
         return dict.fromkeys(case_ids(text))
