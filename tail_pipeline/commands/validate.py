@@ -31,7 +31,12 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
     errors = sorted([*found.errors, *compared.errors], key=lambda one: (one.file, one.line))
     to_decide = [one for one in found.undecided if review and compared.is_under_review(one.file)]
     if as_json:
-        findings = {"errors": errors, "undecided": found.undecided, "outdated": found.outdated}
+        findings = {
+            "errors": errors,
+            "to_decide": to_decide,
+            "undecided": found.undecided,
+            "outdated": found.outdated,
+        }
         rows = {kind: [vars(one) for one in ones] for kind, ones in findings.items()}
         print_json(rows | {"rubric_shas": found.rubric_shas, "notes": compared.notes})
     else:
