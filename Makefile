@@ -32,11 +32,14 @@ dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for anothe
 test: install ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-check: install ## format, lint, types, import contracts, code location
+check: install ## format, lint, types, import contracts, workflows, code location
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --quiet --offline --pedantic .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	DAGSTER_HOME=$$(mktemp -d) $(BIN)/dagster definitions validate --workspace workspace.yaml
 
 format: install ## format and fix what can be fixed

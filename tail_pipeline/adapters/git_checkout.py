@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from tail_pipeline.adapters.tail_branches import PUBLISHED
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import BranchState
 
+_AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 _TIMEOUT_S = 60
 _HEADS = "refs/heads/"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -112,6 +114,28 @@ class GitCheckout:
         )
         return frozenset(path.strip("\n") for path in log.split("\0") if path.strip("\n"))
 
+    def work_tree_of(self, branch: str) -> Path | None:
+        """Where somebody has the branch checked out."""
+        for block in self.git("worktree", "list", "--porcelain").split("\n\n"):
+            lines = block.splitlines()
+            if f"branch {_HEADS}{branch}" in lines and not any(line.startswith("prunable") for line in lines):
+                return Path(lines[0].removeprefix("worktree "))
+        return None
+
+    def commit_file(self, path: str, text: str, message: str, *, parent: str) -> str:
+        """A new commit, on no branch yet, that differs from its parent in one file."""
+        # The checkout may be a folder of a larger repository; the index wants paths from its top.
+        prefix = self.git("rev-parse", "--show-prefix").strip()
+        mode = self.git("ls-tree", parent, "--", path).partition(" ")[0] or "100644"
+        blob = self.git("hash-object", "-w", "--stdin", stdin=text).strip()
+        with tempfile.TemporaryDirectory() as scratch:
+            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            self.git("read-tree", parent, env=index)
+            self.git("update-index", "--add", "--cacheinfo", f"{mode},{blob},{prefix}{path}", env=index)
+            tree = self.git("write-tree", env=index).strip()
+        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _AUTHOR.items()}
+        return self.git("commit-tree", tree, "-p", parent, stdin=message, env=identity).strip()
+
     def pull_request_state(self, branch: str) -> BranchState | None:
         """None: without a provider only the commits say what became of a branch."""
         return None
@@ -119,13 +143,13 @@ class GitCheckout:
     def git(
         self, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None, nothing_found: int = 0
     ) -> str:
-        """Standard output, bytes that are not UTF-8 as lone surrogates.
+        """Standard output, bytes that are not UTF-8 as lone surrogates. No hook runs.
 
         ``nothing_found`` is the exit code besides 0 that is an answer and no error.
         """
         try:
             done = subprocess.run(
-                ["git", "-C", str(self.repo_dir), *arguments],
+                ["git", "-C", str(self.repo_dir), "-c", f"core.hooksPath={os.devnull}", *arguments],
                 input=None if stdin is None else stdin.encode(errors="surrogateescape"),
                 capture_output=True,
                 env={**_clean_environment(), **(env or {})},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_tail, place
@@ -10,6 +10,7 @@ from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.cases import CasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.novelty import EarlierCase, EarlierStatus
+from tail_pipeline.domain.paging import JudgedWeek, StoredTail
 from tail_pipeline.domain.ports import Repository, StoredFile, TailBranch
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.trend import Trend, WeekNumbers, judge_trend
@@ -34,8 +35,8 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
     """
     tails, versions, findings = _stored_tails(repository, agent, segment)
     cases: dict[str, EarlierCase] = {}
-    for tail, file in versions:
-        cases |= {case.id: case for case in _earlier_cases(tail, before, abandoned=file.abandoned)}
+    for one in versions:
+        cases |= {case.id: case for case in _earlier_cases(one.tail, before, abandoned=one.stored.abandoned)}
     for path in cases_paths(agent, segment):
         text = repository.read(path)
         if text is None:
@@ -49,8 +50,8 @@ def load_history(repository: Repository, agent: Agent, segment: str | None, befo
             findings.extend(error.findings)
     if findings:
         raise InvalidFile(findings)
-    weeks = {week: numbers_of(tail) for week, tail in tails.items() if week < before.iso_week}
-    merged = [tail for tail, file in versions if file.branch is None and tail.week < before.iso_week]
+    weeks = {week: numbers_of(found.tail) for week, found in tails.items() if week < before.iso_week}
+    merged = [one.tail for one in versions if one.stored.branch is None and one.tail.week < before.iso_week]
     return History(list(cases.values()), weeks, merged)
 
 
@@ -78,16 +79,14 @@ def trend_of(file: TailFile, history: History, cadence: Cadence) -> Trend:
     return judge_trend(file.week, history.weeks | {file.week: numbers_of(file)}, cadence)
 
 
-def load_week(
-    repository: Repository, agent: Agent, segment: str | None, week: IsoWeek
-) -> tuple[TailFile | None, Trend]:
-    """The tail file of a week, wherever it is, and the trend that ends with it; None when there is no file."""
+def load_week(repository: Repository, agent: Agent, segment: str | None, week: IsoWeek) -> JudgedWeek:
+    """The tail file of a week, wherever it is, and the trend that ends with it."""
     return load_weeks(repository, agent, segment, [week])[week]
 
 
 def load_weeks(
     repository: Repository, agent: Agent, segment: str | None, weeks: Sequence[IsoWeek]
-) -> dict[IsoWeek, tuple[TailFile | None, Trend]]:
+) -> dict[IsoWeek, JudgedWeek]:
     """What ``load_week`` returns, for several weeks of one segment and at one reading of the repository.
 
     Raises InvalidFile when any tail file of the segment cannot be read.
@@ -95,8 +94,27 @@ def load_weeks(
     tails, _, findings = _stored_tails(repository, agent, segment)
     if findings:
         raise InvalidFile(findings)
-    numbers = {week: numbers_of(tail) for week, tail in tails.items()}
-    return {week: (tails.get(week), judge_trend(week, numbers, agent.cadence)) for week in weeks}
+    numbers = {week: numbers_of(found.tail) for week, found in tails.items()}
+    return {week: JudgedWeek(tails.get(week), judge_trend(week, numbers, agent.cadence)) for week in weeks}
+
+
+def published_days(
+    repository: Repository, agent: Agent, segment: str | None, days: Collection[MiningDay]
+) -> set[MiningDay]:
+    """Those of the days whose tail has a pull request, whatever became of it; no matter where they were mined.
+
+    A daily agent's file lists its days; raises InvalidFile when it cannot be read.
+    """
+    paths = {agent.tail_path(segment, day.iso_week) for day in days}
+    files = [
+        file
+        for file in repository.tail_files(agent.tail_dir_of(segment))
+        if file.path in paths and _was_proposed(repository, file)
+    ]
+    if agent.cadence is Cadence.DAILY:
+        found = {run.day for file in files for run in parse_tail(file.text, place(file)).runs or []}
+        return {day for day in days if day.key in found}
+    return {day for day in days if any(file.path == agent.tail_path(segment, day.iso_week) for file in files)}
 
 
 def load_merged_tails(repository: Repository, agent: Agent, segment: str | None) -> list[TailFile]:
@@ -107,30 +125,35 @@ def load_merged_tails(repository: Repository, agent: Agent, segment: str | None)
     _, versions, findings = _stored_tails(repository, agent, segment)
     if findings:
         raise InvalidFile(findings)
-    return [tail for tail, file in versions if file.branch is None]
+    return [one.tail for one in versions if one.stored.branch is None]
+
+
+def _was_proposed(repository: Repository, file: StoredFile) -> bool:
+    """A run that died after it had pushed the branch leaves it without a pull request."""
+    return file.branch is None or file.abandoned or repository.links(file).pull_request is not None
 
 
 def _stored_tails(
     repository: Repository, agent: Agent, segment: str | None
-) -> tuple[dict[IsoWeek, TailFile], list[tuple[TailFile, StoredFile]], list[Finding]]:
-    """The file of each week, every version there is with where it was found, and what cannot be read."""
+) -> tuple[dict[IsoWeek, StoredTail], list[StoredTail], list[Finding]]:
+    """The file of each week, every version there is, and what cannot be read."""
     findings: list[Finding] = []
-    tails: dict[IsoWeek, TailFile] = {}
-    versions: list[tuple[TailFile, StoredFile]] = []
+    tails: dict[IsoWeek, StoredTail] = {}
+    versions: list[StoredTail] = []
     stored = repository.tail_files(agent.tail_dir_of(segment))
     for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
         try:
-            tail = parse_tail(file.text, place(file))
+            found = StoredTail(parse_tail(file.text, place(file)), file)
         except InvalidFile as error:
             findings.extend(error.findings)
             continue
         # The base branch comes last and decides; a daily agent's follow-up branch may know more days of the week.
-        known = tails.get(tail.week)
+        known = tails.get(found.tail.week)
         if file.abandoned and known is not None:
             continue
-        if known is None or len(tail.runs or []) >= len(known.runs or []):
-            tails[tail.week] = tail
-        versions.append((tail, file))
+        if known is None or len(found.tail.runs or []) >= len(known.tail.runs or []):
+            tails[found.tail.week] = found
+        versions.append(found)
     return tails, versions, findings
 
 

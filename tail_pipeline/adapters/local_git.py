@@ -1,26 +1,27 @@
 """A local git repository as the place of review: branches and commits by git, pull request bodies as Markdown files.
 
 Git plumbing only (objects, a private index, compare-and-swap on the reference), so the work tree and the index of
-whoever works in the checkout are never touched.
+whoever works in the checkout are never touched, but for the cases file of a base branch that is checked out.
 """
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tail_pipeline.adapters.base_commits import commit_to_base
 from tail_pipeline.adapters.git_checkout import GitCheckout
 from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_once
 from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches, with_trailer
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.errors import PermanentError, TransientError
-from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.escalation import Escalation, TailLinks
 from tail_pipeline.domain.issues import Issue
 from tail_pipeline.domain.ports import (
     BaseChanges,
     BranchState,
+    Promoted,
     Published,
     PublishedEscalation,
     PublishedPromotion,
@@ -30,8 +31,6 @@ from tail_pipeline.domain.ports import (
 )
 from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, PullRequest, branch_of
-
-_AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,10 @@ class LocalGitRepository:
 
     def tail_branch(self, name: str, path: str) -> TailBranch:
         return self._branches.tail_branch(name, path)
+
+    def file_url(self, branch: str, path: str) -> str | None:
+        """None: a branch that is not checked out has no place on disk."""
+        return None
 
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
         ref = f"refs/heads/{pull_request.branch}"
@@ -107,7 +110,15 @@ class LocalGitRepository:
         return max(merged, key=lambda name: (len(name), name), default=None)
 
     def promote(self, promotion: Promotion) -> PublishedPromotion:
-        raise PermanentError("promotion is not built yet")
+        commit = commit_to_base(self._checkout, promotion)
+        if commit is None:
+            return PublishedPromotion(Promoted.UNCHANGED, None)
+        return PublishedPromotion(Promoted.COMMITTED, None, (f"commit {commit} on {self.base_branch}",))
+
+    def links(self, file: StoredFile) -> TailLinks:
+        """The body of the pull request; a file on a branch has no address here."""
+        body = self._body_path(file.branch or branch_of(file.path))
+        return TailLinks(pull_request=body.as_uri() if body.exists() else None)
 
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
         path = self._state_dir() / "escalations" / f"{escalation.key}.md"
@@ -127,28 +138,15 @@ class LocalGitRepository:
         return self._checkout.heads(branch).get(branch)
 
     def _refuse_checked_out(self, branch: str) -> None:
-        listing = self._checkout.git("worktree", "list", "--porcelain")
-        for block in listing.split("\n\n"):
-            if f"branch refs/heads/{branch}" in block.splitlines():
-                where = block.splitlines()[0].removeprefix("worktree ")
-                raise PermanentError(
-                    f"branch {branch} is checked out in {where}; switch to another branch there, then run again"
-                )
+        where = self._checkout.work_tree_of(branch)
+        if where:
+            raise PermanentError(
+                f"branch {branch} is checked out in {where}; switch to another branch there, then run again"
+            )
 
     def _commit(self, pull_request: PullRequest, *, parent: str) -> str:
-        # The checkout may be a folder of a larger repository; the index wants paths from its top.
-        prefix = self._checkout.git("rev-parse", "--show-prefix").strip()
-        blob = self._checkout.git("hash-object", "-w", "--stdin", stdin=pull_request.text).strip()
-        with tempfile.TemporaryDirectory() as scratch:
-            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-            self._checkout.git("read-tree", parent, env=index)
-            self._checkout.git(
-                "update-index", "--add", "--cacheinfo", f"100644,{blob},{prefix}{pull_request.path}", env=index
-            )
-            tree = self._checkout.git("write-tree", env=index).strip()
-        identity = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _AUTHOR.items()}
         message = with_trailer(pull_request.commit_message, pull_request.text)
-        return self._checkout.git("commit-tree", tree, "-p", parent, stdin=message, env=identity).strip()
+        return self._checkout.commit_file(pull_request.path, pull_request.text, message, parent=parent)
 
     def _number(self, branch: str) -> int:
         """The pull request's number: the one it has, else the next free one, claimed by creating its file."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.agents import GitHubHosted, LocalRepository, RepositoryConfig
-from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import Repository
 
 
@@ -16,4 +15,7 @@ def open_repository(config: RepositoryConfig, repo_dir: Path) -> Repository:
         case LocalRepository():
             return LocalGitRepository(repo_dir, config.base_branch)
         case GitHubHosted():
-            raise PermanentError("repository.provider: github is not built yet; use provider: local")
+            # PyGithub loads when a run opens the repository, not with the code location.
+            from tail_pipeline.adapters.github.repository import GitHubRepository
+
+            return GitHubRepository(config, repo_dir)

@@ -116,7 +116,9 @@ class TailBranches:
         versions = (*lost, *merged, *own)
         decision = self.history.pull_request_state(name)
         if head is None:
-            state = decision or self._state_without_branch(name, path, merged)
+            # A pull request that is said to be open although its branch is gone is about to be closed.
+            gone = BranchState.CLOSED if decision is BranchState.OPEN else decision
+            state = gone or self._state_without_branch(name, path, merged)
             return TailBranch(name, state, None, versions if merged else ())
         if decision in (BranchState.MERGED, BranchState.CLOSED):
             return TailBranch(name, decision, head, versions)
@@ -130,6 +132,11 @@ class TailBranches:
     def kept(self, branch: str) -> list[str]:
         """Every commit that was published on a branch, oldest first."""
         return [commit for _, commit in sorted(self.history.published(f"{branch}/*").items())]
+
+    def ours(self, path: str, head: str) -> list[str]:
+        """The commits of ours that changed the file on a branch since it left the base, oldest first."""
+        commits = self.history.commits_of(path, [head], [self.history.base()])
+        return [commit for commit, message in commits if is_ours(message, self.file_at(commit, path) or "")]
 
     def _own_files(self, name: str, commit: str, tail_dir: str, *, abandoned: bool) -> list[StoredFile]:
         """The tail files a branch added or changed since it left the base."""

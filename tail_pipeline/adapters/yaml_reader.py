@@ -117,6 +117,45 @@ def _field_findings(document: Document, details: list[ErrorDetails]) -> Iterator
             yield document.finding(path, field_message(detail, document.spelt.get(path)))
 
 
+@dataclass(frozen=True)
+class FirstList:
+    """How the first list of a document is written, and from where to where its text goes when it is in brackets.
+
+    ``line`` is 1-based; columns are 0-based, ``column`` that of the first dash and ``mapping_column`` that of the
+    keys the list stands under.
+    """
+
+    line: int
+    start: int
+    end: int
+    column: int
+    mapping_column: int
+    in_brackets: bool
+    in_braces: bool
+    empty: bool
+
+
+def first_list(text: str) -> FirstList:
+    """The first list of a text that ``parse`` has accepted and that holds one in its top-level mapping."""
+    events: Any = yaml.parse(text, Loader=yaml.CSafeLoader)
+    mapping: Any = next(event for event in events if isinstance(event, yaml.MappingStartEvent))
+    first: Any = next(event for event in events if isinstance(event, yaml.SequenceStartEvent))
+    following = next(events)
+    events.close()
+    # The parser does not count a byte order mark.
+    offset = len(text) - len(text.removeprefix("\ufeff"))
+    return FirstList(
+        line=first.start_mark.line + 1,
+        start=first.start_mark.index + offset,
+        end=following.end_mark.index + offset,
+        column=first.start_mark.column,
+        mapping_column=mapping.start_mark.column,
+        in_brackets=bool(first.flow_style),
+        in_braces=bool(mapping.flow_style),
+        empty=isinstance(following, yaml.SequenceEndEvent),
+    )
+
+
 def _check_events(source: Source) -> None:
     """Raises InvalidFile when the text is no YAML, or YAML that must not be built."""
     bounds, event = _Bounds(), None

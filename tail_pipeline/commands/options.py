@@ -60,3 +60,8 @@ def print_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
     widths = [max(len(line[place]) for line in lines) for place in range(len(shown))]
     for line in lines:
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def named(row: dict[str, Any]) -> str:
+    """Which cell or week a row is about."""
+    return " ".join(str(row[key]) for key in ("agent", "segment", "day", "week") if row.get(key))

@@ -302,7 +302,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 yield _left_alone(branch.name, "nothing new since the week was merged")
                 return
             file = parse_tail(text, proposal.path)
-            body = render_body(file, proposal.trend, proposal.agreement, path=proposal.path)
+            url = repository.file_url(branch.name, proposal.path)
+            body = render_body(file, proposal.trend, proposal.agreement, path=proposal.path, file_url=url)
             published = repository.publish(
                 PullRequest(
                     branch=branch.name,

@@ -8,6 +8,8 @@ import dagster as dg
 
 from tail_pipeline.adapters.history import load_weeks
 from tail_pipeline.defs.cells import (
+    escalation_job_name,
+    escalation_key,
     landed_cells,
     mined_asset_keys,
     mined_cells,
@@ -15,12 +17,11 @@ from tail_pipeline.defs.cells import (
     missing_cells,
     recent_mining_days,
 )
-from tail_pipeline.defs.escalation_asset import ESCALATION, EscalationConfig
+from tail_pipeline.defs.escalation_asset import EscalationConfig
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import PermanentError
-from tail_pipeline.domain.escalation import why_escalate
 from tail_pipeline.domain.ports import Repository
 from tail_pipeline.domain.trend import affected_weeks
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
@@ -66,8 +67,8 @@ def mining_job(agent: Agent) -> "dg.UnresolvedAssetJobDefinition":
 
 def escalation_job(agent: Agent) -> "dg.UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
-        f"escalate_{asset_prefix(agent)}",
-        selection=dg.AssetSelection.assets(_escalation_key(agent)),
+        escalation_job_name(agent),
+        selection=dg.AssetSelection.assets(escalation_key(agent)),
         description=f"Escalates one week of {agent.name}, if it has a reason to.",
         executor_def=dg.in_process_executor,
     )
@@ -109,7 +110,7 @@ def escalation_sensor(
     """
 
     @dg.sensor(
-        name=f"escalate_{asset_prefix(agent)}_sensor",
+        name=f"{escalation_job_name(agent)}_sensor",
         job=job,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Escalates the weeks of {agent.name} that grow, hit the cap twice or propose a case that must not wait.",
@@ -153,19 +154,13 @@ def _escalating(
     """The weeks that have a reason to escalate, among those whose verdict these days may have changed."""
     weeks = sorted({week for day in changed for week in affected_weeks(day.iso_week, agent.cadence)})
     judged = load_weeks(repository, agent, segment, weeks)
-    return [
-        week for week, (file, trend) in judged.items() if file and why_escalate(file, trend, agent.escalating_labels)
-    ]
+    return [week for week, found in judged.items() if found.reasons(agent)]
 
 
 def _request(agent: Agent, day: MiningDay, segment: str | None, *, page: bool) -> dg.RunRequest:
-    config = dg.RunConfig(ops={f"{asset_prefix(agent)}__{ESCALATION}": EscalationConfig(page=page)})
+    config = dg.RunConfig(ops={f"{'__'.join(escalation_key(agent).path)}": EscalationConfig(page=page)})
     return dg.RunRequest(
         run_key=f"{agent.name}|{segment or ''}|{day.iso_week}",
         partition_key=partition_key(day, segment),
         run_config=config,
     )
-
-
-def _escalation_key(agent: Agent) -> dg.AssetKey:
-    return dg.AssetKey([asset_prefix(agent), ESCALATION])

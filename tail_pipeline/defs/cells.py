@@ -1,6 +1,6 @@
-"""Which cells (mining day x segment) have no pull request, and what their runs said, as the Dagster instance knows it.
+"""Which cells (mining day x segment) have no pull request, and what their runs said.
 
-Schedule, deadline, alarms and ``check-deadline`` all ask here, so that they agree.
+The Dagster instance knows its own runs; the repository also knows what was mined elsewhere, by a CI runner, say.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from datetime import datetime
 
 import dagster as dg
 
+from tail_pipeline.adapters.history import published_days
 from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, parse_partition_key, partition_key
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.alarm import MissingCell
-from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.errors import InvalidFile, PermanentError
+from tail_pipeline.domain.ports import Repository
 from tail_pipeline.domain.weeks import MiningDay, last_mining_days
 
 MINED_ASSETS = ("spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr")
@@ -30,6 +32,14 @@ _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISH
 
 def mining_job_name(agent: Agent) -> str:
     return f"mine_{asset_prefix(agent)}"
+
+
+def escalation_job_name(agent: Agent) -> str:
+    return f"escalate_{asset_prefix(agent)}"
+
+
+def escalation_key(agent: Agent) -> dg.AssetKey:
+    return dg.AssetKey([asset_prefix(agent), "escalation"])
 
 
 def mined_asset_keys(agent: Agent) -> list[dg.AssetKey]:
@@ -71,9 +81,26 @@ def missing_cells(instance: dg.DagsterInstance, agent: Agent, days: Iterable[Min
     return [MissingCell(day, segment, partition_key(day, segment) in under_way) for day, segment in missing]
 
 
+def not_in_repository(repository: Repository, agent: Agent, cells: Sequence[MissingCell]) -> list[MissingCell]:
+    """Those of the cells that the repository has no pull request of either; it is read once per segment.
+
+    A segment whose files cannot be read is missing still, and says why.
+    """
+    left: set[MissingCell] = set()
+    unreadable: dict[str | None, str] = {}
+    for segment in dict.fromkeys(cell.segment for cell in cells):
+        own = {cell.day: cell for cell in cells if cell.segment == segment}
+        try:
+            published = published_days(repository, agent, segment, own)
+        except InvalidFile as error:
+            published, unreadable[segment] = set(), str(error)
+        left |= {cell for day, cell in own.items() if day not in published}
+    return [replace(cell, failure=unreadable.get(cell.segment)) for cell in cells if cell in left]
+
+
 def with_failures(instance: dg.DagsterInstance, agent: Agent, cells: Sequence[MissingCell]) -> list[MissingCell]:
     """The cells, each with what the last failed run of it said."""
-    return [replace(cell, failure=_last_failure(instance, agent, cell)) for cell in cells]
+    return [replace(cell, failure=_last_failure(instance, agent, cell) or cell.failure) for cell in cells]
 
 
 def landed_cells(context: dg.SensorEvaluationContext, agent: Agent) -> tuple[list[Landed], int]:
@@ -93,13 +120,23 @@ def mined_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] |
     return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, mined_asset_keys(agent)) else None
 
 
+def escalated_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] | None:
+    """The cell whose week this run was to escalate; None for any other run."""
+    return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, [escalation_key(agent)]) else None
+
+
+def failure_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """What a failed run said."""
+    failures = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    entries = instance.all_logs(run.run_id, of_type=failures)
+    return failure_message(entry.dagster_event for entry in entries if entry.dagster_event)
+
+
 def _last_failure(instance: dg.DagsterInstance, agent: Agent, cell: MissingCell) -> str | None:
     tags = {_PARTITION_TAG: partition_key(cell.day, cell.segment)}
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)):
         if _touches(run, agent, mined_asset_keys(agent)):
-            failures = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
-            entries = instance.all_logs(run.run_id, of_type=failures)
-            return failure_message(entry.dagster_event for entry in entries if entry.dagster_event)
+            return failure_of(instance, run)
     return None
 
 
@@ -107,4 +144,5 @@ def _touches(run: dg.DagsterRun, agent: Agent, keys: Collection[dg.AssetKey]) ->
     """Whether a run was to materialize any of these assets; a run of the whole job names none."""
     if run.asset_selection:
         return not run.asset_selection.isdisjoint(keys)
-    return run.job_name == mining_job_name(agent)
+    job = escalation_job_name(agent) if escalation_key(agent) in keys else mining_job_name(agent)
+    return run.job_name == job

@@ -1,22 +1,32 @@
 """A mining day without its pull requests is loud: the deadline job, the alarms, and the command behind an outside cron.
 
 An alarm is opened by a failed run and by the deadline, kept up to date while cells are mined, and says at the end that
-it is over.
+it is over. The deadline also asks the repository, once a day; the sensors, at work all day, go by Dagster's own runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import dagster as dg
 
-from tail_pipeline.defs.automation import CATCH_UP_DAYS, Clock, utc_now
-from tail_pipeline.defs.cells import landed_cells, mined_by, missing_cells, recent_mining_days, with_failures
+from tail_pipeline.defs.automation import CATCH_UP_DAYS, PAGING_DAYS, Clock, utc_now
+from tail_pipeline.defs.cells import (
+    escalated_by,
+    failure_of,
+    landed_cells,
+    mined_by,
+    missing_cells,
+    not_in_repository,
+    recent_mining_days,
+    with_failures,
+)
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import asset_prefix
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
-from tail_pipeline.domain.alarm import Alarm, MissingCell, compose_alarm
+from tail_pipeline.domain.alarm import Alarm, MissingCell, compose_alarm, compose_escalation_alarm
+from tail_pipeline.domain.ports import Repository
 from tail_pipeline.domain.weeks import MiningDay
 
 DEADLINE_JOB = "check_deadline"
@@ -44,11 +54,31 @@ class DeadlineCheck:
     def late(self) -> tuple[MissingCell, ...]:
         return self.missing if self.passed else ()
 
+    @property
+    def alarm(self) -> Alarm:
+        return _alarm(self.agent, self.day, self.missing)
 
-def check_deadline(instance: dg.DagsterInstance, agent: Agent, day: MiningDay, now: datetime) -> DeadlineCheck:
-    """Which cells of the day are missing at this moment, each with what its last failed run said."""
-    missing = with_failures(instance, agent, missing_cells(instance, agent, [day]))
-    return DeadlineCheck(agent, day, now >= day.deadline, tuple(missing))
+
+def check_deadline(
+    instance: dg.DagsterInstance, repository: Repository, agent: Agent, days: Sequence[MiningDay], now: datetime
+) -> list[DeadlineCheck]:
+    """Which cells of each day are missing at this moment, by Dagster's runs and by the repository, and what failed."""
+    unknown = missing_cells(instance, agent, days)
+    missing = with_failures(instance, agent, not_in_repository(repository, agent, unknown))
+    return [
+        DeadlineCheck(agent, day, now >= day.deadline, tuple(cell for cell in missing if cell.day == day))
+        for day in days
+    ]
+
+
+def settle_alarm(repository: Repository, checked: DeadlineCheck) -> str | None:
+    """The alarm of a day that is late, opened or brought up to date; where nothing is missing, one that was raised is over.
+
+    Returns its URL; None where there is no alarm, or where it is not time for one.
+    """
+    if checked.late:
+        return repository.raise_alarm(checked.alarm)
+    return None if checked.missing else repository.update_alarm(checked.alarm)
 
 
 def deadline_automation(agents: Sequence[Agent], *, now: Clock = utc_now) -> dg.Definitions:
@@ -68,20 +98,20 @@ def deadline_job(agents: Sequence[Agent]) -> dg.JobDefinition:
     def check(context: dg.OpExecutionContext, config: DeadlineConfig, checkout: Checkout) -> None:
         late: list[str] = []
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            repository = checkout.repository()
             for agent in agents:
                 day = MiningDay(date.fromisoformat(config.day))
                 if day not in recent_mining_days(agent, day.deadline, 1):
                     continue
-                missing = check_deadline(context.instance, agent, day, day.deadline).late
-                lines = [missing_line(agent, cell) for cell in missing]
+                (checked,) = check_deadline(context.instance, repository, agent, [day], day.deadline)
+                lines = [missing_line(agent, cell) for cell in checked.late]
                 for line in lines:
                     context.log.error(line)
-                alarm = _alarm(agent, day, missing)
-                if alarm.over:
-                    checkout.repository().update_alarm(alarm)
-                    context.log.info(f"{agent.name} {day.key}: every cell has its pull request")
+                url = settle_alarm(repository, checked)
+                if lines:
+                    context.log.error(f"alarm: {url}")
                 else:
-                    context.log.error(f"alarm: {checkout.repository().raise_alarm(alarm)}")
+                    context.log.info(f"{agent.name} {day.key}: every cell has its pull request")
                 late += lines
         if late:
             more = [f"{len(late) - _MAX_LISTED} more"] if len(late) > _MAX_LISTED else []
@@ -116,7 +146,7 @@ def deadline_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
 
 
 def failure_sensor(agents: Sequence[Agent], *, now: Clock = utc_now) -> dg.SensorDefinition:
-    """Raises the alarm of a recent mining day as soon as a run of it has failed.
+    """Raises the alarm of a recent mining day as soon as a run of it has failed, and one for an escalation that failed.
 
     It watches all runs: those of a backfill from the UI belong to a job of Dagster's own, which no list of jobs
     would name. Runs that mine nothing, the deadline job's among them, are passed over.
@@ -129,15 +159,24 @@ def failure_sensor(agents: Sequence[Agent], *, now: Clock = utc_now) -> dg.Senso
     )
     def sensor(context: dg.RunFailureSensorContext, checkout: Checkout) -> None:
         for agent in agents:
-            cell = mined_by(context.dagster_run, agent)
-            if cell is None or cell[0] not in recent_mining_days(agent, now(), CATCH_UP_DAYS):
-                continue
-            missing = with_failures(context.instance, agent, missing_cells(context.instance, agent, [cell[0]]))
-            alarm = _alarm(agent, cell[0], missing)
-            if not alarm.over:
+            for alarm in _alarms_of(context.dagster_run, context.instance, agent, now()):
                 checkout.repository().raise_alarm(alarm)
 
     return sensor
+
+
+def _alarms_of(run: dg.DagsterRun, instance: dg.DagsterInstance, agent: Agent, now: datetime) -> Iterator[Alarm]:
+    """What a failed run is a reason to alarm about."""
+    mined, escalated = mined_by(run, agent), escalated_by(run, agent)
+    if mined and mined[0] in recent_mining_days(agent, now, CATCH_UP_DAYS):
+        missing = with_failures(instance, agent, missing_cells(instance, agent, [mined[0]]))
+        if missing:
+            yield _alarm(agent, mined[0], missing)
+    paging = {day.iso_week for day in recent_mining_days(agent, now, PAGING_DAYS)}
+    if escalated and escalated[0].iso_week in paging:
+        day, segment = escalated
+        failure = failure_of(instance, run) or "the run said nothing"
+        yield compose_escalation_alarm(agent.name, segment, day.iso_week, failure, owner=agent.owner)
 
 
 def alarm_sensor(agent: Agent) -> dg.SensorDefinition:

@@ -8,15 +8,14 @@ import dagster as dg
 from tail_pipeline.adapters import charts
 from tail_pipeline.adapters.history import load_week
 from tail_pipeline.defs import previews
+from tail_pipeline.defs.cells import escalation_key
 from tail_pipeline.defs.failures import ESCALATION_RETRIES, as_dagster_failures
 from tail_pipeline.defs.partitions import asset_prefix, cell_of, partitions_of
 from tail_pipeline.defs.records import EscalationRecord
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
-from tail_pipeline.domain.escalation import compose_escalation, why_escalate
+from tail_pipeline.domain.paging import page_owner
 from tail_pipeline.domain.ports import Published
-
-ESCALATION = "escalation"
 
 
 class EscalationConfig(dg.Config):
@@ -33,7 +32,7 @@ def escalation_asset(agent: Agent) -> dg.AssetsDefinition:
     prefix = asset_prefix(agent)
 
     @dg.asset(
-        key=dg.AssetKey([prefix, ESCALATION]),
+        key=escalation_key(agent),
         deps=[dg.AssetKey([prefix, "tail_pr"])],
         group_name=prefix,
         partitions_def=partitions_of(agent),
@@ -52,23 +51,24 @@ def escalation_asset(agent: Agent) -> dg.AssetsDefinition:
             retry_wait_s=checkout.retry_wait_s, retries=ESCALATION_RETRIES, retry_number=context.retry_number
         ):
             repository = checkout.repository()
-            file, trend = load_week(repository, agent, cell.segment, cell.day.iso_week)
-            reasons = why_escalate(file, trend, agent.escalating_labels) if file else ()
+            week = load_week(repository, agent, cell.segment, cell.day.iso_week)
+            reasons, trend = week.reasons(agent), week.trend
+            notes: tuple[str, ...] = ()
             url, outcome = None, "not needed"
             if reasons and not config.page:
                 outcome = "recorded only: this run may not page"
-            elif file and reasons:
-                issue = compose_escalation(
-                    file, trend, reasons, owner=agent.owner, scoping_call_url=agent.scoping_call_url
-                )
-                raised = repository.escalate(issue)
-                url, outcome = raised.url, Published.CREATED if raised.created else Published.UNCHANGED
+            elif raised := page_owner(repository, agent, cell.segment, week):
+                url, notes = raised.url, raised.notes
+                outcome = Published.CREATED if raised.created else Published.UNCHANGED
+            for note in notes:
+                context.log.warning(note)
             metadata: dict[str, Any] = {
                 "verdict": trend.verdict.value,
                 "reason": trend.reason,
                 "remark": trend.remark,
                 "escalates_for": [reason.short for reason in reasons],
                 "outcome": str(outcome),
+                "notes": list(notes),
                 "trend": previews.picture(charts.trend_chart(trend), "trend"),
             }
             if url:

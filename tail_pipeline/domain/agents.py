@@ -273,7 +273,7 @@ class Agent(_Strict):
     open_empty_pr: bool = Field(default=True, description="Open a pull request for a week without a single case.")
     reviewers: list[str] = Field(default_factory=list)
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
-    scoping_call_url: str | None = None
+    scoping_call_url: Annotated[str, Field(pattern=r"^https?://[^\s<>]+$")] | None = None
     escalate_on: EscalateOn | None = None
     target: TargetField | None = Field(
         default=None, description="The agent as it is now, which every mined case is tried on. Absent: no dry run."
@@ -314,6 +314,10 @@ class Agent(_Strict):
     def schema_path(self, tail_path: str) -> str:
         """Where the JSON schema of tail files lies, seen from a tail file."""
         return posixpath.relpath(f"{self.eval_dir}/tail.schema.json", posixpath.dirname(tail_path))
+
+    def cases_schema_path(self, cases_path: str) -> str:
+        """Where the JSON schema of cases files lies, seen from one of them."""
+        return posixpath.relpath(f"{self.eval_dir}/cases.schema.json", posixpath.dirname(cases_path))
 
     def cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases.yaml"

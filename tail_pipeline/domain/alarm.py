@@ -1,18 +1,20 @@
-"""A mining day without its pull requests is loud: one alarm per agent and mining day, until every cell is mined."""
+"""What went missing is loud: one alarm per agent and mining day, until every cell is mined; one per escalation that failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tail_pipeline.domain.issues import Issue
+from tail_pipeline.domain.issues import Issue, named, opened_from
 from tail_pipeline.domain.markdown import fenced
-from tail_pipeline.domain.weeks import MiningDay
+from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 
 LABELS = ("tail-missing",)
 MAX_FAILURE_CHARS = 2_000
 _MAX_LISTED = 50
 _MAX_EXPLAINED = 10
+_OVER = "Over: "
+_MISSING = "Missing: "
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,45 @@ class MissingCell:
 
 @dataclass(frozen=True)
 class Alarm(Issue):
-    """One issue per (agent, mining day); ``over`` when nothing is missing any more."""
+    """One issue per (agent, mining day) and per escalation that failed; ``over`` when nothing is missing any more."""
 
     over: bool
 
 
+def says_over(title: str) -> bool:
+    """Whether this is the title of an alarm that was over when it was last written."""
+    return title.startswith(_OVER)
+
+
 def compose_alarm(agent: str, day: MiningDay, missing: Sequence[MissingCell], *, owner: str | None) -> Alarm:
     """Which cells of the day are missing, and what the last failed run of each said; without any, that it is over."""
+    about = f"regression tail {day.key} of {agent}"
     return Alarm(
         key=f"{agent}.{day.key}",
-        title=f"{'Over' if not missing else 'Missing'}: regression tail {day.key} of {agent}",
+        about=about,
+        title=f"{_MISSING if missing else _OVER}{about}",
         body=f"{_body(agent, day, missing)}\n",
         labels=LABELS,
         assignee=owner,
+        not_before=opened_from(day),
         over=not missing,
+    )
+
+
+def compose_escalation_alarm(
+    agent: str, segment: str | None, week: IsoWeek, failure: str | None, *, owner: str | None
+) -> Alarm:
+    """Nobody was paged for a week that escalates: ``failure`` is what the run said; without one, that it is over."""
+    about = f"escalation of {week}: {named(agent, segment)}"
+    return Alarm(
+        key=".".join(part for part in (agent, segment, str(week), "escalation") if part),
+        about=about,
+        title=f"{_OVER if failure is None else _MISSING}{about}",
+        body=f"{_escalation_body(agent, segment, week, failure)}\n",
+        labels=LABELS,
+        assignee=owner,
+        not_before=opened_from(MiningDay(week.monday)),
+        over=failure is None,
     )
 
 
@@ -70,6 +97,19 @@ def _body(agent: str, day: MiningDay, missing: Sequence[MissingCell]) -> str:
         "does it now. This text says so when all are mined."
     )
     return "\n\n".join([head, "\n".join(listed), *explained, advice])
+
+
+def _escalation_body(agent: str, segment: str | None, week: IsoWeek, failure: str | None) -> str:
+    who = named(agent, segment)
+    if failure is None:
+        return f"**Over.** {week} of **{who}** has been judged again, and its escalation raised if it still needs one."
+    only = f" --segment {segment}" if segment else ""
+    return (
+        f"{week} of **{who}** has a reason to escalate, and the run that was to raise the escalation failed: "
+        f"nobody was paged.\n\n{fenced(_cut(failure))}\n\n"
+        f"`tail-pipeline escalate --agent {agent}{only} --week {week}` raises it, as does the run when it is executed again. "
+        "This text says so when one of them did."
+    )
 
 
 def _cut(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tail_pipeline.domain.rubric import CostWeight
+from tail_pipeline.domain.yaml_text import Flow, list_items
 
 
 class Record(BaseModel):
@@ -43,6 +45,16 @@ class CasesFile(Record):
     cases: list[Case]
 
 
+def render_rows(rows: Sequence[Case], *, indent: int) -> str:
+    """List items as they stand under ``cases:``, for appending to a file that people format by hand."""
+    return list_items([_layout(row) for row in rows], indent)
+
+
+def render_new_set(rows: Sequence[Case], *, schema_path: str) -> str:
+    """A cases file with these rows; ``schema_path`` is where the JSON schema lies, seen from the file."""
+    return f"# yaml-language-server: $schema={schema_path}\ncases:\n{render_rows(rows, indent=2)}"
+
+
 class RemovedCase(Record):
     """A case that somebody took out of the set, and why.
 
@@ -61,3 +73,10 @@ class RemovedCasesFile(Record):
     """The whole of ``cases_removed.yaml``."""
 
     removed: list[RemovedCase]
+
+
+def _layout(row: Case) -> dict[str, Any]:
+    layout = row.model_dump()
+    if row.provenance is not None:
+        layout["provenance"] = Flow(layout["provenance"])
+    return layout

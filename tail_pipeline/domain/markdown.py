@@ -6,6 +6,7 @@ them: a zero-width space behind the character that starts one does. Everything e
 
 from __future__ import annotations
 
+import html
 import re
 
 _ZERO_WIDTH = "\u200b"
@@ -22,11 +23,12 @@ _STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.
 
 def inline(text: str, limit: int = 200) -> str:
     """One line that renders as the text and nothing else, also inside a table cell; cut to ``limit`` characters."""
-    seen = " ".join(_visible(text).split())
-    if len(seen) > limit:
-        seen = f"{seen[: limit - 1]}…"
-    escaped = seen.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _PUNCTUATION.sub(r"\\\1", _defused(escaped))
+    return _PUNCTUATION.sub(r"\\\1", _defused(html.escape(_cut(_one_line(text), limit), quote=False)))
+
+
+def title_text(text: str, limit: int = 200) -> str:
+    """One line for a title, which is no Markdown: it reads as the text, mentions nobody and refers to nothing."""
+    return _cut(_defused(_one_line(text)), limit)
 
 
 def plain(markdown: str) -> str:
@@ -35,12 +37,26 @@ def plain(markdown: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
+def in_html(text: str, limit: int = 200) -> str:
+    """As ``inline``, between the tags of an HTML element, where Markdown's escapes would be shown."""
+    escaped = _defused(html.escape(_cut(_one_line(text), limit), quote=False))
+    return _PUNCTUATION.sub(lambda match: f"&#x{ord(match[1]):x};", escaped)
+
+
 def fenced(text: str) -> str:
     """A code block that the text cannot close, with mentions and references defused inside it as well."""
     body = _defused(_visible(text))
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{body}\n{fence}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_visible(text).split())
+
+
+def _cut(line: str, limit: int) -> str:
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def _visible(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from tail_pipeline.domain.alarm import Alarm
-from tail_pipeline.domain.escalation import Escalation
+from tail_pipeline.domain.escalation import Escalation, TailLinks
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import PullRequest
@@ -228,6 +228,8 @@ class PublishedPullRequest:
 
 @dataclass(frozen=True)
 class PublishedEscalation:
+    """``notes`` say what could not be done and did not matter enough to fail, such as an owner nobody can assign."""
+
     url: str
     created: bool
     notes: tuple[str, ...] = ()
@@ -280,6 +282,10 @@ class Repository(Protocol):
         """The state of one tail branch and the history of its file."""
         ...
 
+    def file_url(self, branch: str, path: str) -> str | None:
+        """Where people read and edit a file of a branch; None without a page for it."""
+        ...
+
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
         """Commit and open or update; writes nothing when nothing differs.
 
@@ -302,14 +308,24 @@ class Repository(Protocol):
         """
         ...
 
+    def links(self, file: StoredFile) -> TailLinks:
+        """Where people look at a tail file; it has a pull request as soon as one was opened, whatever became of it."""
+        ...
+
     def escalate(self, escalation: Escalation) -> PublishedEscalation:
-        """Raise the issue unless one with this key exists."""
+        """Raise the issue unless one with this key exists, open or closed."""
         ...
 
     def raise_alarm(self, alarm: Alarm) -> str:
-        """Open the issue with this key, or update it when it says something else; returns its URL."""
+        """Open the issue with this key, or update it when it says something else; returns its URL.
+
+        One that was over is opened again; one that somebody closed before that is left alone.
+        """
         ...
 
     def update_alarm(self, alarm: Alarm) -> str | None:
-        """Update the issue with this key when it says something else; None where none was ever raised."""
+        """Update the issue with this key when it says something else; None where none was ever raised.
+
+        One that is over is closed, and stays so.
+        """
         ...

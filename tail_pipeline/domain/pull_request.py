@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from textwrap import TextWrapper
 
-from tail_pipeline.domain.markdown import fenced, inline
+from tail_pipeline.domain.drafting import ExpectedSource
+from tail_pipeline.domain.markdown import fenced, in_html, inline
 from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
-from tail_pipeline.domain.scorecard import render_scorecard, verdict_cell
+from tail_pipeline.domain.scorecard import named_ids, render_scorecard, verdict_cell
 from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
 from tail_pipeline.domain.weeks import IsoWeek
@@ -20,8 +22,24 @@ _MAX_LISTED = 50
 _MAX_SECTION_CHARS = 10_000
 _MAX_EXCERPT_CHARS = 700
 
+_FOLD = TextWrapper(100, expand_tabs=False, replace_whitespace=False, break_long_words=False, break_on_hyphens=False)
+# A title in a GitHub comment is about 260 px wide; an id wraps into three lines unless its heading is as wide as it.
+_ID_HEADING = f"id{'&nbsp;' * 32}"
+# Below eight mermaid labels half clusters.
+_MIN_CHART_TOP = 8
+_CHART_STYLE = (
+    '%%{init: {"xyChart": {"width": 760, "height": 280, "titleFontSize": 15}, '
+    '"themeVariables": {"xyChart": {"plotColorPalette": "#8fa8d8, #d1603d"}}}}%%'
+)
+
 _COSTLY = " ⚠"
 _FLAG = "⚑"
+_EXPECTED: dict[ExpectedSource, str] = {
+    "user_correction": "Expected, as a user corrected it",
+    "passing_span": "Expected, as another answer to the same intent had it",
+    "model": "Expected, as a model drafted it",
+    "none": "Expected",
+}
 _WHY = {
     "over_cap": "over the cap",
     "known": "known: already in cases.yaml, failing again",
@@ -56,19 +74,18 @@ def subject(file: TailFile) -> str:
     return f"Regression tail {file.iso_week}: {file.agent}{f' / {file.segment}' if file.segment else ''}"
 
 
-def render_body(file: TailFile, trend: Trend, agreement: ReviewerAgreement, *, path: str) -> str:
-    """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows."""
-    before = [_scorecard(file), _summary(file)]
-    after = [
-        _expected(file),
-        _trend(trend),
-        _track_record(agreement),
-        _left_out(file),
-        _complaints(file),
-        _how_to_review(file, path),
-    ]
+def render_body(
+    file: TailFile, trend: Trend, agreement: ReviewerAgreement, *, path: str, file_url: str | None = None
+) -> str:
+    """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows.
+
+    ``file_url`` leads to the file on its branch, where the provider has a page for it.
+    """
+    link = f"[`{path}`](<{file_url}>)" if file_url else f"`{path}`"
+    before = [_scorecard(file), _summary(file), _how_to_review(file, link)]
+    after = [_expected(file), _trend(trend), _track_record(agreement), _left_out(file), _complaints(file)]
     room = MAX_BODY_CHARS - sum(len(part) + 2 for part in (*before, *after))
-    table = _cases_table(file.cases, path, room)
+    table = _cases_table(file.cases, link, room)
     parts = [*before, table, *_details(file.cases, room - len(table)), *after]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -80,9 +97,9 @@ def trend_chart(trend: Trend) -> str:
     labels = ", ".join(f'"{_short(one.week)}"' for one in trend.weeks)
     clusters = ", ".join(str(one.clusters) for one in trend.weeks)
     new = ", ".join(str(one.new_clusters) for one in trend.weeks)
-    top = max(1, *(one.clusters for one in trend.weeks))
+    top = max(_MIN_CHART_TOP, *(max(one.clusters, one.new_clusters) for one in trend.weeks))
     return (
-        "```mermaid\nxychart-beta\n"
+        f"```mermaid\n{_CHART_STYLE}\nxychart-beta\n"
         '  title "Clusters before the cap (bars), new ones (line)"\n'
         f"  x-axis [{labels}]\n"
         f'  y-axis "clusters" 0 --> {top}\n'
@@ -113,10 +130,10 @@ def _why_no_case(file: TailFile) -> str:
 
 def _summary(file: TailFile) -> str:
     counts, rubric = file.counts, file.rubric
-    window = f"{file.window.start:%Y-%m-%d %H:%M} to {file.window.end:%Y-%m-%d %H:%M} UTC"
+    window = f"{file.window.start:%Y-%m-%d} to {file.window.end - timedelta(days=1):%Y-%m-%d}"
     unscored = f"**{counts.unscored} unscored**" if counts.unscored else "0 unscored"
     return (
-        f"| window | spans | failing | clusters | new | over the cap | stood alone |\n|---|---|---|---|---|---|---|\n"
+        f"| days (UTC) | spans | failing | clusters | new | over the cap | stood alone |\n|---|---|---|---|---|---|---|\n"
         f"| {window} | {counts.spans} ({unscored}) | {counts.failing} | {counts.clusters} | {counts.new_clusters} "
         f"| {counts.over_cap} | {counts.unclustered} |\n\n"
         f"Failing means score < {rubric.rubric_min_score}, faithfulness < {rubric.ragas_faithfulness} or negative feedback; "
@@ -141,18 +158,18 @@ def _left_unjudged(file: TailFile) -> str:
     return f"\n\n**{file.counts.over_budget} spans were not judged: `max_judge_calls` was spent.**{''.join(bounds)}"
 
 
-def _cases_table(cases: Sequence[TailCase], path: str, room: int) -> str:
+def _cases_table(cases: Sequence[TailCase], link: str, room: int) -> str:
     if not cases:
         return ""
     head = (
-        "## Cases\n\n| id | title | weight | spans | triggers | novelty | expected from | dry run |\n"
-        "|---|---|---|---|---|---|---|---|\n"
+        f"## Cases\n\n| {_ID_HEADING} | title | weight | spans | triggers | novelty | dry run |\n"
+        "|---|---|--:|--:|---|---|---|\n"
     )
     rows: list[str] = []
     used = len(head)
     for number, case in enumerate(cases):
         row = _case_row(case)
-        rest = f"\n{len(cases) - number} more cases are in `{path}`."
+        rest = f"\n{len(cases) - number} more cases are in {link}."
         if used + len(row) + len(rest) + 1 > room:
             return head + "\n".join(rows) + "\n" + rest
         rows.append(row)
@@ -172,7 +189,6 @@ def _case_row(case: TailCase) -> str:
         str(case.cluster.size),
         triggers,
         case.cluster.novelty,
-        case.expected_source.replace("_", " "),
         verdict_cell(case),
     ]
     return f"| {' | '.join(cells)} |"
@@ -180,19 +196,20 @@ def _case_row(case: TailCase) -> str:
 
 def _expected(file: TailFile) -> str:
     """Which expected outputs ask for more than a look: a model's drafts, and those that are missing."""
-    sources = Counter(case.expected_source for case in file.cases if case.status == "proposed")
-    drafts, missing = sources["model"], sources["none"]
+    proposed = [case for case in file.cases if case.status == "proposed"]
+    drafts = [case for case in proposed if case.expected_source == "model"]
+    missing = [case for case in proposed if case.expected_source == "none"]
     lines = []
     if drafts:
-        are = "expected output is a draft" if drafts == 1 else "expected outputs are drafts"
-        lines.append(f"**{drafts} {are}** by `{file.rubric.judge_model}`, passed by the rubric and read by nobody yet.")
+        are = "expected output is a draft" if len(drafts) == 1 else "expected outputs are drafts"
+        by = f"by `{file.rubric.judge_model}`, passed by the rubric and read by nobody yet"
+        lines.append(f"- **{len(drafts)} {are}** {by}: {named_ids(drafts)}")
     if missing:
         why = "no draft that passes the rubric" if file.rubric.judge_model else "no `judge_model` that drafts one"
-        have = "case has" if missing == 1 else "cases have"
-        lines.append(
-            f"**{missing} {have} no expected output**: neither a correction nor a passing answer to the same intent, and {why}."
-        )
-    return "## Expected outputs\n\n" + " ".join(lines) if lines else ""
+        have = "case has" if len(missing) == 1 else "cases have"
+        lacks = f"neither a correction nor a passing answer to the same intent, and {why}"
+        lines.append(f"- **{len(missing)} {have} no expected output** ({lacks}): {named_ids(missing)}")
+    return "## Expected outputs\n\n" + "\n".join(lines) if lines else ""
 
 
 def _details(cases: Sequence[TailCase], room: int) -> list[str]:
@@ -202,12 +219,16 @@ def _details(cases: Sequence[TailCase], room: int) -> list[str]:
         texts = [
             ("Input", case.input),
             ("The agent answered", case.cluster.observed_output),
-            ("Expected", case.expected),
+            (_EXPECTED[case.expected_source], case.expected),
         ]
         parts = [f"{name}:\n\n{fenced(_excerpt(text))}" for name, text in texts if text]
         if judged := _judged(case):
             parts.insert(-1 if case.expected else len(parts), f"How it was scored:\n\n{judged}")
-        block = f"<details><summary><code>{case.id}</code></summary>\n\n" + "\n\n".join(parts) + "\n\n</details>"
+        block = (
+            f"<details><summary><code>{case.id}</code> {in_html(case.title, 120)}</summary>\n\n"
+            + "\n\n".join(parts)
+            + "\n\n</details>"
+        )
         room -= len(block) + 2
         if room < 0:
             break
@@ -232,15 +253,19 @@ def _judged(case: TailCase) -> str:
 
 
 def _excerpt(text: str) -> str:
-    return text if len(text) <= _MAX_EXCERPT_CHARS else f"{text[:_MAX_EXCERPT_CHARS]}\n[the rest is in the file]"
+    """The beginning of a text; lines that a code block would make people scroll for are folded between words."""
+    shown = text if len(text) <= _MAX_EXCERPT_CHARS else f"{text[:_MAX_EXCERPT_CHARS]}\n[the rest is in the file]"
+    return "\n".join(_FOLD.fill(line) for line in shown.split("\n"))
 
 
 def _trend(trend: Trend) -> str:
     lines = [f"## Trend: {trend.verdict}", f"{trend.reason}. {trend.remark}"]
     if trend.verdict is Verdict.CLOSING:
-        lines.append("The tail is closing.")
+        lines.append("**The tail is closing.**")
     if trend.missing:
         lines.append(f"No tail file for {', '.join(map(str, trend.missing))}: unknown, not zero.")
+    if quiet := [str(one.week) for one in trend.weeks if one.spans == 0]:
+        lines.append(f"No spans in {', '.join(quiet)}: unknown, not zero.")
     lines.append(trend_chart(trend))
     return "\n\n".join(line for line in lines if line)
 
@@ -261,7 +286,13 @@ def _left_out(file: TailFile) -> str:
         f"| {_why_left_out(row)} |"
         for row in file.not_proposed
     ]
-    return _bounded("## Not proposed\n\n| cluster | weight | spans | why |\n|---|---|---|---|", rows, "\n\n")
+    cut = file.counts.over_cap
+    capped = (
+        f"**{cut} {'cluster is' if cut == 1 else 'clusters are'} over the cap** (`max_clusters: {file.counts.max_clusters}`).\n\n"
+        if cut
+        else ""
+    )
+    return _bounded(f"## Not proposed\n\n{capped}| cluster | weight | spans | why |\n|---|---|---|---|", rows, "\n\n")
 
 
 def _why_left_out(row: NotProposed) -> str:
@@ -290,14 +321,15 @@ def _bounded(head: str, rows: Sequence[str], before_rest: str) -> str:
     return "\n".join([head, *shown]) + (f"{before_rest}{more} more are in the file." if more else "")
 
 
-def _how_to_review(file: TailFile, path: str) -> str:
+def _how_to_review(file: TailFile, link: str) -> str:
     if not file.cases:
         return "## How to review\n\nNothing to decide. Merge it, so that the trend knows the week."
     return (
-        "## How to review\n\n"
-        f"1. Open `{path}`; per case, read `input` and make `expected` what the agent should have answered.\n"
-        "2. Set `status: promoted`, or `status: rejected` with a `rejection_reason`. Your edits are never overwritten.\n"
-        "3. Run `tail-pipeline validate`, then merge."
+        "## How to review\n\nAbout a minute a case, in the order of the table:\n\n"
+        f"1. Open {link} on this branch and read the `input` of each case, and what the agent answered.\n"
+        "2. Make `expected` what it should have answered and set `status: promoted`; or set `status: rejected` and say why in "
+        "`rejection_reason`. What you commit here is never overwritten.\n"
+        "3. Merge once `tail-pipeline validate --review` passes; it names every undecided case with its line."
     )
 
 

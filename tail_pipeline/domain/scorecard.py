@@ -130,19 +130,21 @@ def _remarks(card: Scorecard) -> Iterable[str]:
     costly = [case for case in card.with_verdict("stable_fail", "flaky") if case.cost_weight > 1]
     if costly:
         heaviest = max(case.cost_weight for case in costly)
-        yield f"⚠ **{_count(len(costly), 'costly')} not handled** (weight up to {heaviest} a span): {_ids(costly)}. Review first."
+        not_handled = f"**{_count(len(costly), 'costly')} not handled** (weight up to {heaviest} a span)"
+        yield f"⚠ {not_handled}: {named_ids(costly)}. Review first."
     if flaky := card.with_verdict("flaky"):
-        yield f"Flaky, with some runs that pass, and not counted as handled: {_ids(flaky)}."
+        yield f"Flaky, with some runs that pass, and not counted as handled: {named_ids(flaky)}."
     reasons = card.reasons
     for reason, cases in list(reasons.items())[:_MAX_REASONS]:
-        yield f"⚠ **Not run: {_count(len(cases))}** ({_ids(cases)}): {inline(reason, 300)}"
+        yield f"⚠ **Not run: {_count(len(cases))}** ({named_ids(cases)}): {inline(reason, 300)}"
     if (more := len(reasons) - _MAX_REASONS) > 0:
         yield f"⚠ {more} more reasons why cases were not run are in the file."
     if card.untried:
-        yield f"Mined without a target, and not run: {_ids(card.untried)}."
+        yield f"Mined without a target, and not run: {named_ids(card.untried)}."
 
 
-def _ids(cases: Sequence[TailCase]) -> str:
+def named_ids(cases: Sequence[TailCase]) -> str:
+    """The first ids, and how many more there are."""
     shown = ", ".join(f"`{case.id}`" for case in cases[:_MAX_IDS])
     return f"{shown} and {len(cases) - _MAX_IDS} more" if len(cases) > _MAX_IDS else shown
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -75,25 +75,29 @@ class CaseAudit(Record):
         return Audit(**self.model_dump()).sentence
 
 
+Count = Annotated[int, Field(ge=0, le=10**12)]
+"""No week has more, and charts and tests of the trend take it."""
+
+
 class Counts(Record):
     """Spans by state, and clusters before the cap; ``unclustered`` counts spans that stood alone.
 
     ``recorded`` and ``judged`` say where the scores are from, ``over_budget`` counts the unscored left out for want of calls.
     """
 
-    spans: int
-    scored: int
-    recorded: int = 0
-    judged: int = 0
-    unscored: int
-    over_budget: int = 0
-    failing: int
-    clusters: int
-    new_clusters: int
-    cases: int
-    over_cap: int
-    unclustered: int
-    max_clusters: int
+    spans: Count
+    scored: Count
+    recorded: Count = 0
+    judged: Count = 0
+    unscored: Count
+    over_budget: Count = 0
+    failing: Count
+    clusters: Count
+    new_clusters: Count
+    cases: Count
+    over_cap: Count
+    unclustered: Count
+    max_clusters: Count
 
     @classmethod
     def sum(cls, counts: Sequence[Counts]) -> Counts:

@@ -103,9 +103,13 @@ class MiningDay:
         return IsoWeek.of(self.day)
 
     @property
+    def begins(self) -> datetime:
+        return _midnight(self.day)
+
+    @property
     def deadline(self) -> datetime:
         """When the day's cells have to be mined: noon UTC, three hours after the schedule."""
-        return _midnight(self.day) + timedelta(hours=12)
+        return self.begins + timedelta(hours=12)
 
     def window(self, cadence: Cadence) -> Window:
         """The spans this day reads: seven days, one day, or the calendar month before it."""

@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline.adapters.git_checkout import GitCheckout
 from tail_pipeline.adapters.history import numbers_of, parse_versions
-from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.domain.drafting import DraftedCase
 from tail_pipeline.domain.ports import BranchState
 from tail_pipeline.domain.publication import target_branch
@@ -25,11 +24,13 @@ from tail_pipeline.domain.tail_file import TailFile, build_tail_file, render
 from tail_pipeline.domain.trend import judge_trend
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline.domain.weighted_clusters import Cluster
+from tail_pipeline_tests.adapters.places import GitHubPlace, LocalPlace, Method, Place
 from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.domain.builders import RUBRIC, WEEK, cluster, counts
 
 PATH = "eval/tail/2026-W17.yaml"
 FIRST_BRANCH = "tail-miner/2026-W17"
+METHODS: list[Method] = ["rebase", "merge", "squash"]
 _ID = re.compile(r"tail-2026W17-\d{3}")
 _ITEM = re.compile(r"^ *- (?=id: )", re.MULTILINE)
 
@@ -37,16 +38,13 @@ _ITEM = re.compile(r"^ *- (?=id: )", re.MULTILINE)
 class Reviewing(RuleBasedStateMachine):
     """``world`` holds, per mining day, the topics of its clusters and the spans that belong to each."""
 
+    make_place: Callable[[Path], Place]
+
     def __init__(self) -> None:
         super().__init__()
         self._scratch = tempfile.TemporaryDirectory()
-        self.checkout = Path(self._scratch.name)
-        git(self.checkout, "init", "--quiet", "--initial-branch=main")
-        git(self.checkout, "config", "user.name", "Reviewer")
-        git(self.checkout, "config", "user.email", "reviewer@localhost")
-        (self.checkout / "README.md").write_text("An agent.\n", encoding="utf-8")
-        commit_all(self.checkout, "Begin")
-        self.repository = LocalGitRepository(self.checkout, "main")
+        self.place = self.make_place(Path(self._scratch.name)).__enter__()
+        self.checkout, self.repository = self.place.checkout, self.place.repository
         self.world: dict[str, dict[str, set[int]]] = {}
         self.topic_of: dict[str, str] = {}
         self.deleted: set[str] = set()
@@ -54,6 +52,7 @@ class Reviewing(RuleBasedStateMachine):
         self.edits = 0
 
     def teardown(self) -> None:
+        self.place.__exit__()
         self._scratch.cleanup()
 
     @initialize(cadence=st.sampled_from([Cadence.WEEKLY, Cadence.DAILY]))
@@ -70,9 +69,9 @@ class Reviewing(RuleBasedStateMachine):
         before = self._heads()
         target = self._mine(day)
         self._compare(before, target, day)
-        refs, bodies = self._refs(), self._bodies()
+        written = self.place.written()
         self._mine(day)
-        assert (self._refs(), self._bodies()) == (refs, bodies), "an identical re-run changed something"
+        assert self.place.written() == written, "an identical re-run changed something"
 
     def _mine(self, day: MiningDay) -> str | None:
         """What ``tail_yaml`` and ``tail_pr`` do; the branch that was published to."""
@@ -128,6 +127,7 @@ class Reviewing(RuleBasedStateMachine):
     # The reviewer, on the branch under review
 
     def _open(self) -> str | None:
+        self.place.refresh()
         branch = target_branch(self.repository, PATH, self.cadence)
         return branch.name if branch.state is BranchState.OPEN else None
 
@@ -255,20 +255,17 @@ class Reviewing(RuleBasedStateMachine):
 
     @rule()
     def advance_main(self) -> None:
+        self.place.refresh()
         self.edits += 1
         (self.checkout / "README.md").write_text(f"An agent, revision {self.edits}.\n", encoding="utf-8")
         commit_all(self.checkout, "Work")
 
     @precondition(lambda self: self._open())
-    @rule(how=st.sampled_from(["--ff", "--no-ff", "--squash"]), delete=st.booleans())
-    def merge(self, how: str, delete: bool) -> None:
+    @rule(method=st.sampled_from(METHODS), delete=st.booleans())
+    def merge(self, method: Method, delete: bool) -> None:
         branch = self._open()
         assert branch is not None
-        git(self.checkout, "merge", "--quiet", "--no-edit", how, branch)
-        if how == "--squash":
-            git(self.checkout, "commit", "--quiet", "--allow-empty", "-m", "Squashed")
-        if delete:
-            git(self.checkout, "branch", "--quiet", "-D", branch)
+        self.place.merge(branch, method, delete=delete)
         self.touched |= {f"{FIRST_BRANCH}.{number}" for number in range(2, 9)}
 
     @precondition(lambda self: self._open())
@@ -288,19 +285,13 @@ class Reviewing(RuleBasedStateMachine):
                 assert self.topic_of.setdefault(case.id, case.input) == case.input, f"{case.id} was given out twice"
 
     @invariant()
-    def every_number_is_one_branch(self) -> None:
-        numbers = self.checkout / ".tail" / "pull_requests" / "numbers"
-        names = [path.read_text(encoding="utf-8") for path in numbers.iterdir()] if numbers.exists() else []
-        assert len(names) == len(set(names))
-
-    def _refs(self) -> str:
-        return git(self.checkout, "for-each-ref")
-
-    def _bodies(self) -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in (self.checkout / ".tail").glob("pull_requests/**/*.md")}
+    def every_branch_has_one_pull_request(self) -> None:
+        branches = self.place.pull_requests()
+        assert len(branches) == len(set(branches))
 
     def _heads(self) -> dict[str, str]:
         """The file on every branch that has it."""
+        self.place.refresh()
         branches = git(self.checkout, "for-each-ref", "--format=%(refname:short)", "refs/heads").split()
         found = {}
         for branch in branches:
@@ -351,13 +342,27 @@ def _markers(text: str) -> list[str]:
     return re.findall(r"# (?:header|case|rest) comment \d+", text)
 
 
-TestReviewing = Reviewing.TestCase
-# Each step is real git, so a failure is reported as found: shrinking it would take minutes.
-TestReviewing.settings = settings(
-    max_examples=15,
-    stateful_step_count=10,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+class ReviewingLocally(Reviewing):
+    make_place = LocalPlace
+
+
+class ReviewingOnGitHub(Reviewing):
+    make_place = GitHubPlace
+
+
+def _few(examples: int) -> settings:
+    """Each step is real git, so a failure is reported as found: shrinking it would take minutes."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=10,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+TestReviewingLocally = ReviewingLocally.TestCase
+TestReviewingLocally.settings = _few(15)
+TestReviewingOnGitHub = ReviewingOnGitHub.TestCase
+TestReviewingOnGitHub.settings = _few(6)

@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from tail_pipeline.domain.alarm import MAX_FAILURE_CHARS, Alarm, MissingCell, compose_alarm
-from tail_pipeline_tests.domain.builders import DAY
+from tail_pipeline.domain.alarm import (
+    MAX_FAILURE_CHARS,
+    Alarm,
+    MissingCell,
+    compose_alarm,
+    compose_escalation_alarm,
+    says_over,
+)
+from tail_pipeline_tests.domain.builders import DAY, WEEK, at
 from tail_pipeline_tests.strategies import hostile_texts
 
 
@@ -64,3 +71,40 @@ def test_an_alarm_of_many_cells_stays_readable(cells: int, lines: int) -> None:
     assert len([line for line in body.splitlines() if line.startswith("- ")]) == lines
     assert len(body) < 12 * MAX_FAILURE_CHARS
     assert f"The failures of {cells - 10} more are in Dagster's runs." in body
+
+
+@pytest.mark.parametrize("cells", [(), (missing(),)], ids=["over", "missing"])
+def test_a_title_says_whether_the_alarm_was_over(cells: tuple[MissingCell, ...]) -> None:
+    alarm = compose(*cells)
+    assert says_over(alarm.title) == alarm.over
+    assert alarm.is_named_by(alarm.title)
+
+
+def test_an_alarm_cannot_be_older_than_the_day_before_its_mining_day() -> None:
+    assert compose().not_before == at("2026-04-19T00:00")
+
+
+def of_escalation(failure: str | None, segment: str | None = "acme") -> Alarm:
+    return compose_escalation_alarm("support", segment, WEEK, failure, owner="engagement-owner")
+
+
+def test_an_escalation_that_failed_says_that_nobody_was_paged_and_what_to_do() -> None:
+    alarm = of_escalation("the token lacks a permission")
+    assert alarm.title == "Missing: escalation of 2026-W17: support / acme"
+    assert "nobody was paged.\n\n```text\nthe token lacks a permission\n```" in alarm.body
+    assert "`tail-pipeline escalate --agent support --segment acme --week 2026-W17` raises it" in alarm.body
+
+
+def test_an_escalation_of_an_agent_without_segments_names_none() -> None:
+    assert "`tail-pipeline escalate --agent support --week 2026-W17` raises it" in of_escalation("x", None).body
+
+
+def test_an_alarm_about_an_escalation_and_its_end_are_one_issue() -> None:
+    over, raised = of_escalation(None), of_escalation("down")
+    assert (over.key, over.about, over.over, raised.over) == (raised.key, raised.about, True, False)
+    assert over.title == "Over: escalation of 2026-W17: support / acme"
+
+
+def test_alarms_about_pull_requests_and_about_escalations_are_told_apart() -> None:
+    assert not compose(missing()).is_named_by(of_escalation("down", None).title)
+    assert not of_escalation("down", None).is_named_by(compose(missing()).title)

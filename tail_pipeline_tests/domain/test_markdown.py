@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tail_pipeline.domain.markdown import fenced, inline, plain
+from tail_pipeline.domain.markdown import fenced, in_html, inline, plain
 from tail_pipeline_tests.strategies import BIDI_CONTROLS, hostile_texts, plain_sentences
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
@@ -157,6 +158,22 @@ def test_a_long_line_is_cut_and_says_so(length: int, expected: str) -> None:
 def test_a_cut_line_shows_no_more_than_its_limit(text: str, limit: int) -> None:
     token = MARKDOWN.parse(f"- x{inline(text, limit)}\n")[3]
     assert len(shown(token).replace("\u200b", "")) <= limit + 1
+
+
+@given(texts)
+@settings(deadline=None)
+def test_between_html_tags_there_is_nothing_but_text(text: str) -> None:
+    element = f"<summary>{in_html(text, 10_000)}</summary>"
+    tokens = MARKDOWN.parse(f"{element}\n\nafter\n")
+    assert [token.type for token in tokens] == ["html_block", "paragraph_open", "inline", "paragraph_close"]
+    assert re.findall("<[^>]*>", element) == ["<summary>", "</summary>"]
+
+
+@given(texts)
+@settings(deadline=None)
+def test_between_html_tags_no_letter_is_lost_and_nothing_refers_to_anything(text: str) -> None:
+    seen = html.unescape(in_html(text, 10_000))
+    assert (letters(seen), REFERENCES.findall(seen)) == (letters(text), [])
 
 
 @given(texts)

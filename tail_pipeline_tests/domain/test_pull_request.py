@@ -73,12 +73,12 @@ def test_sections_come_in_the_order_of_decisions() -> None:
     )
     assert [line.split(":")[0] for line in text.splitlines() if line.startswith("## ")] == [
         "## Scorecard",
+        "## How to review",
         "## Cases",
         "## Expected outputs",
         "## Trend",
         "## Not proposed",
         "## Complaints that stand alone",
-        "## How to review",
     ]
 
 
@@ -90,7 +90,7 @@ def test_there_is_one_row_for_every_case() -> None:
 
 def test_a_row_says_what_a_reviewer_needs_to_choose() -> None:
     case = tail_case(1, title="Refund timing", labels=["regulatory"], cost_weight=10, cluster={"weight": 20, "size": 2})
-    assert "| `tail-2026W17-001` | Refund timing (regulatory) ⚠ | 20 | 2 | rubric 2 | new | none | not run |" in body(
+    assert "| `tail-2026W17-001` | Refund timing (regulatory) ⚠ | 20 | 2 | rubric 2 | new | not run |" in body(
         cases=[case]
     )
 
@@ -188,7 +188,21 @@ def with_sources(*sources: str, judge: str | None = "openai/gpt-5") -> str:
 
 
 def test_drafts_of_a_model_are_named_as_such() -> None:
-    assert "**2 expected outputs are drafts** by `openai/gpt-5`" in with_sources("model", "model", "passing_span")
+    text = with_sources("model", "model", "passing_span")
+    assert "- **2 expected outputs are drafts** by `openai/gpt-5`" in text
+    assert "nobody yet: `tail-2026W17-001`, `tail-2026W17-002`\n" in text
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("user_correction", "Expected, as a user corrected it:"),
+        ("passing_span", "Expected, as another answer to the same intent had it:"),
+        ("model", "Expected, as a model drafted it:"),
+    ],
+)
+def test_an_expected_output_says_where_it_is_from(source: str, told: str) -> None:
+    assert f"\n\n{told}\n\n```text\nAn answer.\n```" in with_sources(source)
 
 
 @pytest.mark.parametrize(
@@ -210,9 +224,14 @@ def test_a_missing_week_is_unknown_and_not_zero() -> None:
     assert "No tail file for 2026-W16: unknown, not zero." in text
 
 
+def test_a_week_without_spans_is_unknown_and_not_zero() -> None:
+    text = render_body(tail_file(), trend(4, 5, spans=0), UNDECIDED, path=PATH)
+    assert "No spans in 2026-W16, 2026-W17: unknown, not zero." in text
+
+
 def test_a_closing_tail_says_so() -> None:
     text = render_body(tail_file(), trend(4, 4, 4, new_clusters=1), UNDECIDED, path=PATH)
-    assert "\nThe tail is closing.\n" in text
+    assert "\n**The tail is closing.**\n" in text
 
 
 def test_one_week_makes_no_chart() -> None:
@@ -220,7 +239,7 @@ def test_one_week_makes_no_chart() -> None:
 
 
 def test_a_chart_shows_the_weeks_oldest_first() -> None:
-    assert trend_chart(trend(4, 5, 9)).splitlines()[3:7] == [
+    assert trend_chart(trend(4, 5, 9)).splitlines()[4:8] == [
         '  x-axis ["W15", "W16", "W17"]',
         '  y-axis "clusters" 0 --> 9',
         "  bar [4, 5, 9]",
@@ -228,8 +247,9 @@ def test_a_chart_shows_the_weeks_oldest_first() -> None:
     ]
 
 
-def test_a_chart_of_empty_weeks_has_an_axis() -> None:
-    assert '  y-axis "clusters" 0 --> 1' in trend_chart(trend(0, 0)).splitlines()
+def test_a_chart_of_small_numbers_has_an_axis_of_whole_ones() -> None:
+    """Up to seven, mermaid would label halves as well."""
+    assert '  y-axis "clusters" 0 --> 8' in trend_chart(trend(0, 0, new_clusters=0)).splitlines()
 
 
 def test_a_chart_across_a_new_year_names_every_week_once() -> None:
@@ -251,6 +271,47 @@ def test_the_body_says_how_often_reviewers_took_what_was_mined() -> None:
     ]
     text = render_body(tail_file(), trend(4, 5), reviewer_agreement([tail_file(cases=decided)]), path=PATH)
     assert "Reviewers promoted 1 of 2 decided cases so far (50 %, 95 % interval" in text
+
+
+URL = "https://github.example/acme/support/blob/tail-miner/2026-W17/eval/tail/2026-W17.yaml"
+
+
+@pytest.mark.parametrize(("url", "link"), [(URL, f"[`{PATH}`](<{URL}>)"), (None, f"`{PATH}`")])
+def test_the_first_step_of_a_review_leads_to_the_file_where_there_is_a_page_for_it(url: str | None, link: str) -> None:
+    text = render_body(tail_file(), trend(4, 5), UNDECIDED, path=PATH, file_url=url)
+    assert f"\n1. Open {link} on this branch " in text
+
+
+def test_a_review_takes_three_steps() -> None:
+    steps = re.findall(r"^(\d)\. ", body().split("## How to review")[1].split("## ")[0], re.MULTILINE)
+    assert steps == ["1", "2", "3"]
+
+
+def test_a_week_without_a_case_is_merged_and_nothing_else() -> None:
+    assert "## How to review\n\nNothing to decide." in body(cases=[], counts=counts(cases=0))
+
+
+def test_what_the_cap_cut_is_counted() -> None:
+    left_out = [NotProposed(title="Refunds", weight=1, size=1, why="over_cap")]
+    assert "**1 cluster is over the cap** (`max_clusters: 20`)." in body(
+        not_proposed=left_out, counts=counts(over_cap=1)
+    )
+
+
+def test_a_long_line_is_folded_between_words_so_that_nobody_has_to_scroll() -> None:
+    words = [f"word{number}" for number in range(60)]
+    text = body(cases=[tail_case(1, input="- " + " ".join(words))])
+    shown = text.split("Input:\n\n```text\n")[1].split("\n```")[0]
+    assert shown.split() == ["-", *words]
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_a_folded_case_is_named_by_its_title() -> None:
+    text = body(cases=[tail_case(1, title="Clause <b>5.4</b> & more")])
+    assert (
+        "<details><summary><code>tail-2026W17-001</code> Clause &lt;b&gt;5&#x2e;4&lt;&#x2f;b&gt; &amp; more</summary>"
+        in text
+    )
 
 
 def test_before_the_first_decision_there_is_no_track_record() -> None:

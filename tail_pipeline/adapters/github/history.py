@@ -1,0 +1,239 @@
+"""What GitHub tells of a repository's commits, branches and pull requests, read as few times as possible."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from github.ContentFile import ContentFile
+from github.GithubException import GithubException, UnknownObjectException
+from github.GitRef import GitRef
+from github.GitTree import GitTree
+from github.PullRequest import PullRequest
+
+from tail_pipeline.adapters.github.connection import Connection
+from tail_pipeline.adapters.github.immutable import ImmutableAnswers
+from tail_pipeline.adapters.tail_branches import PUBLISHED
+from tail_pipeline.domain.errors import PermanentError
+from tail_pipeline.domain.ports import BranchState
+
+HEADS = "refs/heads/"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MAX_LISTED = 1000
+"""Where the contents API cuts a directory."""
+
+_MAX_COMPARED = 300
+"""Where a comparison cuts its list of files."""
+
+_RANK = {BranchState.OPEN: 0, BranchState.MERGED: 1, BranchState.CLOSED: 2}
+
+
+@dataclass(frozen=True)
+class GitHubHistory:
+    """One reading of the repository: branches and pull requests are asked for once and stay as they were found.
+
+    What comes from a commit's hash is kept in ``immutable`` across readings.
+    """
+
+    api: Connection
+    immutable: ImmutableAnswers
+    _refs: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _pull_requests: dict[str | None, list[PullRequest]] = field(default_factory=dict, repr=False)
+
+    def base(self) -> str:
+        branch = self.api.config.base_branch
+        head = self.heads(branch).get(branch)
+        if head is None:
+            raise PermanentError(
+                f"{self.api.name} on {self.api.host} has no branch '{branch}' with a commit; "
+                "push eval/ there, or set repository.base_branch in eval/agents.yaml"
+            )
+        return head
+
+    def heads(self, pattern: str) -> dict[str, str]:
+        return self._matching(HEADS, pattern)
+
+    def published(self, pattern: str) -> dict[str, str]:
+        return self._matching(PUBLISHED, pattern)
+
+    def files_in(self, commit: str, directory: str) -> dict[str, str]:
+        question = ("files", self.api.name, commit, directory)
+        found = self.immutable.get(question)
+        if found is None:
+            with self.api.attempting(f"list {directory or 'the top directory'} at {commit}"):
+                found = self._listed(commit, directory)
+            self.immutable.keep(question, found)
+        return dict(found)
+
+    def blob(self, sha: str, path: str) -> str:
+        question = ("blob", self.api.name, sha)
+        text = self.immutable.get(question)
+        if text is None:
+            what = f"read {path}"
+            with self.api.attempting(what):
+                content = base64.b64decode(self.api.given(self.api.repo.get_git_blob(sha).content, what))
+            text = content.decode(errors="surrogateescape")
+            self.immutable.keep(question, text)
+        return str(text)
+
+    def commits_of(self, path: str, reachable: Sequence[str], but_not: Sequence[str]) -> list[tuple[str, str]]:
+        """What ``git log reachable ^but_not -- path`` lists, oldest first.
+
+        GitHub lists the history of one commit only: each is asked for once, and what the others have is taken away.
+        """
+        excluded = {commit for start in but_not for commit, _ in self._commits(path, start)}
+        found: dict[str, str] = {}
+        for start in reachable:
+            found |= {commit: message for commit, message in self._commits(path, start) if commit not in found}
+        return [(commit, message) for commit, message in found.items() if commit not in excluded]
+
+    def merge_base(self, left: str, right: str) -> str | None:
+        if left == right:
+            return left
+        question = ("merge_base", self.api.name, *sorted((left, right)))
+        found: str | None = self.immutable.get(question)
+        if found is None:
+            what = f"compare {left} with {right}"
+            with self.api.attempting(what):
+                try:
+                    comparison = self.api.repo.compare(left, right, comparison_commits_per_page=1)
+                except UnknownObjectException:
+                    return None
+                found = self.api.given(comparison.merge_base_commit, what).sha
+            self.immutable.keep(question, found)
+        return found
+
+    def changed_between(self, old: str, new: str) -> frozenset[str] | None:
+        """The files that differ between a commit and one after it.
+
+        None when the old one is gone or is no ancestor, or when GitHub cut the list.
+        """
+        if old == new:
+            return frozenset()
+        if not _COMMIT.fullmatch(old):
+            return None
+        what = f"compare {old} with {new}"
+        with self.api.attempting(what):
+            try:
+                comparison = self.api.repo.compare(old, new, comparison_commits_per_page=1)
+            except UnknownObjectException:
+                return None
+            files = list(self.api.given(comparison.files, what))
+            if self.api.given(comparison.status, what) != "ahead" or len(files) >= _MAX_COMPARED:
+                return None
+            # A file that was renamed is also one that is gone from where it was.
+            names = {name for file in files for name in (file.filename, file.previous_filename) if name}
+        return frozenset(names)
+
+    def pull_request_state(self, branch: str) -> BranchState | None:
+        found = self.pull_request(branch)
+        return None if found is None else state_of(found)
+
+    def pull_request(self, branch: str) -> PullRequest | None:
+        """The pull request that speaks for a branch: an open one, else a merged one, else a closed one, the newest."""
+        return min(self.pull_requests(branch), key=lambda one: (_RANK[state_of(one)], -one.number), default=None)
+
+    def pull_requests(self, branch: str) -> list[PullRequest]:
+        """The open pull requests of a branch; where there is none, all it ever had."""
+        return self._open().get(branch) or self._of_branch(branch)
+
+    def _open(self) -> dict[str, list[PullRequest]]:
+        """All open pull requests of this very repository, by branch."""
+        if None not in self._pull_requests:
+            with self.api.attempting("list the open pull requests"):
+                listed = self.api.repo.get_pulls(state="open")
+                self._pull_requests[None] = [one for one in listed if self._is_from_here(one)]
+        by_branch: dict[str, list[PullRequest]] = {}
+        for one in self._pull_requests[None]:
+            by_branch.setdefault(one.head.ref, []).append(one)
+        return by_branch
+
+    def _of_branch(self, branch: str) -> list[PullRequest]:
+        if branch not in self._pull_requests:
+            with self.api.attempting(f"look up the pull requests of {branch}"):
+                listed = self.api.repo.get_pulls(state="all", head=f"{self.api.owner}:{branch}")
+                self._pull_requests[branch] = [
+                    one for one in listed if one.head.ref == branch and self._is_from_here(one)
+                ]
+        return self._pull_requests[branch]
+
+    def _is_from_here(self, pull_request: PullRequest) -> bool:
+        """Whether its branch is in this repository; a fork may have a branch of the same name."""
+        head = self.api.given(pull_request.head, "list pull requests")
+        return head.repo is not None and head.repo.full_name == self.api.name
+
+    def _matching(self, namespace: str, pattern: str) -> dict[str, str]:
+        """References by what follows the namespace; GitHub matches beginnings, the rest is done here."""
+        # Without its last separator the beginning covers a branch's follow-ups as well.
+        beginning = f"{namespace}{pattern.partition('*')[0].rstrip('/.')}"
+        wider = next((known for known in self._refs if beginning.startswith(known)), None)
+        if wider is None:
+            what = f"list {beginning}*"
+            with self.api.attempting(what):
+                self._refs[beginning] = dict(self._named(ref, what) for ref in self._listed_refs(beginning))
+        found = {name.removeprefix(namespace): sha for name, sha in self._refs[wider or beginning].items()}
+        return {
+            name: sha
+            for name, sha in found.items()
+            if fnmatchcase(name, pattern) and name.count("/") == pattern.count("/")
+        }
+
+    def _listed_refs(self, beginning: str) -> list[GitRef]:
+        try:
+            return list(self.api.repo.get_git_matching_refs(beginning.removeprefix("refs/")))
+        except GithubException as error:
+            # A repository without a single commit.
+            if error.status == 409:
+                return []
+            raise
+
+    def _named(self, ref: GitRef, what: str) -> tuple[str, str]:
+        return self.api.given(ref.ref, what), self.api.given(ref.object, what).sha
+
+    def _listed(self, commit: str, directory: str) -> dict[str, str]:
+        try:
+            listing = self.api.repo.get_contents(directory, ref=commit)
+        except UnknownObjectException:
+            return {}
+        if not isinstance(listing, list):
+            self.api.given(listing.path, f"list {directory}")
+            return {}
+        if len(listing) >= _MAX_LISTED:
+            return self._listed_by_tree(commit, directory)
+        return {one.path: one.sha for one in listing if _is_file(one)}
+
+    def _listed_by_tree(self, commit: str, directory: str) -> dict[str, str]:
+        """A directory of any size, reached part by part."""
+        tree: GitTree | None = self.api.repo.get_git_tree(commit)
+        for part in directory.split("/") if directory else []:
+            below = (
+                next((one.sha for one in tree.tree if one.path == part and one.type == "tree"), None) if tree else None
+            )
+            tree = self.api.repo.get_git_tree(below) if below else None
+        found = tree.tree if tree else []
+        return {f"{directory}/{one.path}".lstrip("/"): one.sha for one in found if one.type == "blob"}
+
+    def _commits(self, path: str, start: str) -> list[tuple[str, str]]:
+        """(commit, message) of the commits up to ``start`` that changed the file, oldest first."""
+        question = ("commits", self.api.name, start, path)
+        found = self.immutable.get(question)
+        if found is None:
+            what = f"list the commits of {path} up to {start}"
+            with self.api.attempting(what):
+                listed = list(self.api.repo.get_commits(sha=start, path=path))
+                found = [(one.sha, self.api.given(one.commit, what).message) for one in reversed(listed)]
+            self.immutable.keep(question, found)
+        return [(commit, message) for commit, message in found]
+
+
+def state_of(pull_request: PullRequest) -> BranchState:
+    if pull_request.state == "open":
+        return BranchState.OPEN
+    return BranchState.CLOSED if pull_request.merged_at is None else BranchState.MERGED
+
+
+def _is_file(entry: ContentFile) -> bool:
+    return entry.type in ("file", "symlink")

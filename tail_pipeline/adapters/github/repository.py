@@ -1,0 +1,111 @@
+"""A repository on GitHub as the place of review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from github.PaginatedList import PaginatedList
+from github.PullRequest import PullRequest as GitHubPullRequest
+
+from tail_pipeline.adapters.github.connection import Connection, Patience
+from tail_pipeline.adapters.github.history import GitHubHistory, state_of
+from tail_pipeline.adapters.github.immutable import ImmutableAnswers
+from tail_pipeline.adapters.github.issues import GitHubIssues
+from tail_pipeline.adapters.github.links import links_of
+from tail_pipeline.adapters.github.promotion import Promoting
+from tail_pipeline.adapters.github.publication import Publication
+from tail_pipeline.adapters.tail_branches import TailBranches
+from tail_pipeline.domain.agents import GitHubHosted
+from tail_pipeline.domain.alarm import Alarm
+from tail_pipeline.domain.escalation import Escalation, TailLinks
+from tail_pipeline.domain.ports import (
+    BaseChanges,
+    BranchState,
+    PublishedEscalation,
+    PublishedPromotion,
+    PublishedPullRequest,
+    StoredFile,
+    TailBranch,
+)
+from tail_pipeline.domain.promotion import Promotion
+from tail_pipeline.domain.pull_request import PullRequest
+
+
+@dataclass(frozen=True)
+class GitHubRepository:
+    """The repository that the configuration names; ``repo_dir`` is the checkout that keeps what never changes.
+
+    Each method is one reading: what it says about branches and pull requests was so when it was called.
+    """
+
+    config: GitHubHosted
+    repo_dir: Path
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    def read(self, path: str) -> str | None:
+        history = self._reading()
+        return TailBranches(history).file_at(history.base(), path)
+
+    def tail_files(self, tail_dir: str) -> list[StoredFile]:
+        return TailBranches(self._reading()).tail_files(tail_dir)
+
+    def tail_branch(self, name: str, path: str) -> TailBranch:
+        return TailBranches(self._reading()).tail_branch(name, path)
+
+    def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
+        return Publication(self._api, self._reading()).publish(pull_request, branch)
+
+    def base_changes(self, since: str | None) -> BaseChanges:
+        history = self._reading()
+        head = history.base()
+        return BaseChanges(head, history.changed_between(since, head) if since else None)
+
+    def merged_by(self, path: str) -> str | None:
+        """URL of the pull request that the last commit to change the file on the base branch came with."""
+        history = self._reading()
+        commits = history.commits_of(path, [history.base()], [])
+        if not commits:
+            return None
+        commit = commits[-1][0]
+        with self._api.attempting(f"look up the pull request of commit {commit}"):
+            repo = self._api.repo
+            url = f"{repo.url}/commits/{commit}/pulls"
+            # Not through PyGithub's Commit, which would ask for the commit and its files first.
+            found = [
+                one.html_url
+                for one in PaginatedList(GitHubPullRequest, repo.requester, url, None)
+                if state_of(one) is BranchState.MERGED and one.base.ref == self.config.base_branch
+            ]
+        return found[0] if found else None
+
+    def promote(self, promotion: Promotion) -> PublishedPromotion:
+        return Promoting(self._api, self._reading()).promote(promotion)
+
+    def links(self, file: StoredFile) -> TailLinks:
+        return links_of(self._api, self._reading(), file)
+
+    def escalate(self, escalation: Escalation) -> PublishedEscalation:
+        return GitHubIssues(self._api).escalate(escalation)
+
+    def raise_alarm(self, alarm: Alarm) -> str:
+        return GitHubIssues(self._api).raise_alarm(alarm)
+
+    def update_alarm(self, alarm: Alarm) -> str | None:
+        return GitHubIssues(self._api).update_alarm(alarm)
+
+    @cached_property
+    def _api(self) -> Connection:
+        return Connection(self.config, self.patience)
+
+    @cached_property
+    def _immutable(self) -> ImmutableAnswers:
+        return ImmutableAnswers(self.repo_dir)
+
+    def _reading(self) -> GitHubHistory:
+        return GitHubHistory(self._api, self._immutable)
