@@ -1,6 +1,6 @@
 """The whole way of the data, top to bottom: one chain of assets per agent.
 
-trace store → spans → scored_spans → weighted_clusters → tail_yaml → tail_pr → escalation. A body
+trace store → spans → scored_spans → weighted_clusters → tail_yaml → tail_pr → cases, escalation. A body
 fetches, calls the domain and says in metadata what it did; no decision is made here.
 """
 
@@ -22,6 +22,7 @@ from tail_pipeline.defs.dry_run import DryRunConfig, dry_run
 from tail_pipeline.defs.escalation_asset import escalation_asset
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
+from tail_pipeline.defs.promotion_asset import cases_asset
 from tail_pipeline.defs.records import PullRequestRecord, TailProposal
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
@@ -334,7 +335,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             record = PullRequestRecord(branch.name, published.outcome, published.number, published.url, published.head)
             yield dg.MaterializeResult(value=record, metadata=metadata)
 
-    return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, escalation_asset(agent)]
+    return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
 
 
 def _payer(context: dg.AssetExecutionContext, agent: Agent) -> str:

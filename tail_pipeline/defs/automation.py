@@ -19,6 +19,7 @@ from tail_pipeline.defs.cells import (
 )
 from tail_pipeline.defs.escalation_asset import EscalationConfig
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
+from tail_pipeline.defs.promotion_automation import promotion_job, promotion_sensor
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import PermanentError
@@ -46,11 +47,11 @@ def utc_now() -> datetime:
 
 def agent_automation(agent: Agent) -> dg.Definitions:
     """The agent's jobs, and what starts them."""
-    mine, escalate = mining_job(agent), escalation_job(agent)
+    mine, escalate, promote = mining_job(agent), escalation_job(agent), promotion_job(agent)
     return dg.Definitions(
-        jobs=[mine, escalate],
+        jobs=[mine, escalate, promote],
         schedules=[mining_schedule(agent, mine)],
-        sensors=[escalation_sensor(agent, escalate)],
+        sensors=[escalation_sensor(agent, escalate), promotion_sensor(agent, promote)],
     )
 
 

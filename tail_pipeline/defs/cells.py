@@ -27,7 +27,7 @@ MAX_LANDED_PER_TICK = 20
 Landed = tuple[int, MiningDay, str | None]
 _PARTITION_TAG = "dagster/partition"
 _FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
 
 def mining_job_name(agent: Agent) -> str:
@@ -76,7 +76,7 @@ def missing_cells(instance: dg.DagsterInstance, agent: Agent, days: Iterable[Min
     missing = [(day, segment) for day in days for segment in agent.segment_names if (day, segment) not in mined]
     if not missing:
         return []
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     under_way = {run.tags.get(_PARTITION_TAG) for run in unfinished if _touches(run, agent, [tail_pr_key(agent)])}
     return [MissingCell(day, segment, partition_key(day, segment) in under_way) for day, segment in missing]
 

@@ -5,7 +5,7 @@ what is published now, so it can be run again at any time, without mining anythi
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -26,6 +26,7 @@ from tail_pipeline.domain.run_checks import (
     check_segments,
     check_tail_files,
     check_unclustered,
+    check_undecided,
     check_unscored,
 )
 from tail_pipeline.domain.scorecard import Scorecard
@@ -39,6 +40,7 @@ JUDGE_BUDGET = "judge_budget"
 UNCLUSTERED_SHARE = "unclustered_share"
 CAP_HIT = "cap_hit"
 DRY_RUN = "dry_run"
+UNDECIDED_CASES = "undecided_cases"
 FILE_MATCHES_RUBRIC = "file_matches_rubric"
 
 _CHECKED_WITH = {
@@ -55,6 +57,7 @@ _CHECKED_WITH = {
         CAP_HIT: "No cluster was cut off by max_clusters.",
     },
     "tail_yaml": {DRY_RUN: "Every mined case was tried on the agent as it is now."},
+    "cases": {UNDECIDED_CASES: "Every case of the merged week was promoted or rejected."},
 }
 
 
@@ -119,6 +122,10 @@ def cap_hit(agent: Agent, week: WeekClusters) -> dg.AssetCheckResult:
 def dry_run(target: str, card: Scorecard) -> dg.AssetCheckResult:
     reasons = {reason: len(cases) for reason, cases in card.reasons.items()}
     return _result(DRY_RUN, check_dry_run(target=target, cases=len(card.cases), not_run=reasons))
+
+
+def undecided_cases(ids: Sequence[str]) -> dg.AssetCheckResult:
+    return _result(UNDECIDED_CASES, check_undecided(ids))
 
 
 def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:

@@ -25,6 +25,9 @@ STEP_RETRIES = Retries(2)
 ESCALATION_RETRIES = Retries(6, growth=2)
 """For what is requested once and never again: half an hour of waiting, from 30 seconds on."""
 
+PROMOTION_RETRIES = ESCALATION_RETRIES
+"""Likewise: what failed is requested again only after the base branch has moved."""
+
 
 @contextmanager
 def as_dagster_failures(

@@ -38,6 +38,19 @@ class PullRequestRecord:
 
 
 @dataclass(frozen=True)
+class PromotionRecord:
+    """What ``cases`` holds: the ids that were promoted, and those that were merged before anybody decided on them.
+
+    ``outcome`` also says why nothing was promoted; ``url`` leads to the commit or the pull request.
+    """
+
+    outcome: str
+    ids: tuple[str, ...]
+    undecided: tuple[str, ...]
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class EscalationRecord:
     """What ``escalation`` holds: the verdict, why the week escalates, and the issue; ``url`` is None where none was raised."""
 

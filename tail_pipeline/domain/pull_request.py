@@ -259,7 +259,8 @@ def _excerpt(text: str) -> str:
 
 
 def _trend(trend: Trend) -> str:
-    lines = [f"## Trend: {trend.verdict}", f"{trend.reason}. {trend.remark}"]
+    reason = f"{trend.reason[:1].upper()}{trend.reason[1:]}"
+    lines = [f"## Trend: {trend.verdict}", f"{reason}. {trend.remark}"]
     if trend.verdict is Verdict.CLOSING:
         lines.append("**The tail is closing.**")
     if trend.missing:

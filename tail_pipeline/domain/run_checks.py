@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tail_pipeline.domain.audit import Audit
@@ -47,6 +47,20 @@ def check_bad_spans(found: Collected, max_share: float) -> CheckOutcome:
         message=f"{found.bad} of {found.read} rows of the trace store ({found.bad_share:.2%}) could not be used and are "
         f"missing: {', '.join(reasons)}; fix the export, the metadata of spans names the rows. "
         f"Above {max_share:.0%} the run fails",
+        counts=counts,
+    )
+
+
+def check_undecided(ids: Sequence[str]) -> CheckOutcome:
+    """Fails when a tail file was merged with cases that nobody decided on."""
+    counts = {"undecided": len(ids)}
+    if not ids:
+        return CheckOutcome(passed=True, message="every case of the merged tail file was decided on", counts=counts)
+    named = ", ".join(f"`{one}`" for one in ids[:_MAX_NAMED])
+    more = f" and {len(ids) - _MAX_NAMED} more" if len(ids) > _MAX_NAMED else ""
+    return CheckOutcome(
+        passed=False,
+        message=f"merged without a decision: {named}{more}; promote or reject them in the tail file on the base branch",
         counts=counts,
     )
 

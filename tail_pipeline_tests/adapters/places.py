@@ -16,6 +16,7 @@ from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.github_server.server import TOKEN, GitHubServer
 
 Method = Literal["rebase", "merge", "squash"]
+METHODS: tuple[Method, ...] = ("rebase", "merge", "squash")
 NO_WAIT = Patience(
     timeout_s=1, backoff_factor=0, longest_wait_s=0, secondary_limit_wait_s=0, between_requests_s=0, between_writes_s=0
 )

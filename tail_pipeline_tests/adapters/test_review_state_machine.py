@@ -24,13 +24,12 @@ from tail_pipeline.domain.tail_file import TailFile, build_tail_file, render
 from tail_pipeline.domain.trend import judge_trend
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline.domain.weighted_clusters import Cluster
-from tail_pipeline_tests.adapters.places import GitHubPlace, LocalPlace, Method, Place
+from tail_pipeline_tests.adapters.places import METHODS, GitHubPlace, LocalPlace, Method, Place
 from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.domain.builders import RUBRIC, WEEK, cluster, counts
 
 PATH = "eval/tail/2026-W17.yaml"
 FIRST_BRANCH = "tail-miner/2026-W17"
-METHODS: list[Method] = ["rebase", "merge", "squash"]
 _ID = re.compile(r"tail-2026W17-\d{3}")
 _ITEM = re.compile(r"^ *- (?=id: )", re.MULTILINE)
 

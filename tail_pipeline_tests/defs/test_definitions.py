@@ -15,10 +15,10 @@ from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import InvalidFile
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, weeks_between
 
-CHAIN = ["spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr", "escalation"]
+CHAIN = ["spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr", "cases", "escalation"]
 
 
-def test_an_agent_has_one_chain_of_six_assets_under_its_name(checkout: Path) -> None:
+def test_an_agent_has_one_chain_of_seven_assets_under_its_name(checkout: Path) -> None:
     graph = build_definitions(checkout).resolve_asset_graph()
 
     keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
@@ -35,6 +35,7 @@ def test_the_code_location_loads_as_the_daemon_loads_it(checkout: Path) -> None:
         "check_deadline",
         "escalate_simulated_support",
         "mine_simulated_support",
+        "promote_simulated_support",
     }
 
 
@@ -51,6 +52,7 @@ def test_data_flows_one_way_through_the_chain(checkout: Path) -> None:
         "weighted_clusters": ["scored_spans"],
         "tail_yaml": ["scored_spans", "weighted_clusters"],
         "tail_pr": ["tail_yaml"],
+        "cases": ["tail_pr"],
         "escalation": ["tail_pr"],
     }
 
@@ -58,7 +60,7 @@ def test_data_flows_one_way_through_the_chain(checkout: Path) -> None:
 def test_the_mining_job_ends_at_the_pull_request_and_pages_nobody(checkout: Path) -> None:
     job = build_definitions(checkout).resolve_job_def("mine_simulated_support")
 
-    assert {key.path[-1] for key in job.asset_layer.executable_asset_keys} == set(CHAIN) - {"escalation"}
+    assert {key.path[-1] for key in job.asset_layer.executable_asset_keys} == set(CHAIN) - {"cases", "escalation"}
 
 
 @pytest.mark.parametrize(("first", "last"), [("2020-W51", "2021-W02"), ("2026-W52", "2027-W02")])

@@ -12,11 +12,15 @@ import pytest
 
 from tail_pipeline.adapters.eval_files import load_configuration
 from tail_pipeline.adapters.traces_postgres import PostgresTraceStore
-from tail_pipeline.domain.agents import Agent, Endpoint
+from tail_pipeline.domain.agents import Agent, Endpoint, GitHubApp, GitHubHosted, LocalRepository
 from tail_pipeline.domain.spans import SegmentFilter
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 
 ROOT = Path(__file__).parents[2]
+
+
+_NAMED = re.compile(r"(?:secrets|vars)\.(TAIL_\w+)")
+"""The secrets and variables of our own that workflows read."""
 
 
 def blocks(path: str, language: str) -> list[str]:
@@ -41,6 +45,40 @@ def documented(path: str, table: str) -> set[str]:
 
 def test_the_keys_in_the_readme_are_those_of_an_agent() -> None:
     assert documented("README.md", "| key of an agent |") == set(Agent.model_fields) - {"name"}
+
+
+def test_the_keys_of_a_repository_are_documented() -> None:
+    keys = set(GitHubHosted.model_fields) | set(LocalRepository.model_fields)
+    assert documented("README.md", "| key of `repository` |") == keys
+
+
+def test_the_keys_of_a_github_app_are_documented() -> None:
+    (shown,) = re.findall(r"^\| `app` \|.*`\{(.*)\}`", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert set(shown.split(", ")) == set(GitHubApp.model_fields)
+
+
+def test_the_repositories_on_github_in_the_documentation_can_be_configured(tmp_path: Path) -> None:
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "rubric.yaml").write_text("rubric_min_score: 0.82\nragas_faithfulness: 0.78\n", "utf-8")
+    agents = "agents: [{name: support, traces: {store: files, path: x}}]\n"
+    hosts = []
+    for block in blocks("docs/github.md", "yaml"):
+        (tmp_path / "eval" / "agents.yaml").write_text(block + agents, encoding="utf-8")
+        repository = load_configuration(tmp_path).repository
+        assert isinstance(repository, GitHubHosted)
+        hosts.append((repository.base_url, repository.app is not None))
+
+    assert hosts == [
+        ("https://api.github.com", False),
+        ("https://api.github.com", True),
+        ("https://github.example.com/api/v3", False),
+    ]
+
+
+def test_the_secrets_and_variables_in_the_documentation_are_those_of_the_workflows() -> None:
+    used = {name for path in (ROOT / ".github").rglob("*.yml") for name in _NAMED.findall(path.read_text("utf-8"))}
+    told = set(re.findall(r"`(TAIL_\w+)`", (ROOT / "docs" / "github.md").read_text(encoding="utf-8")))
+    assert told == used
 
 
 def test_the_keys_of_an_endpoint_are_documented() -> None:

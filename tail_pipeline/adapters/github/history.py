@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, TypeVar
 
 from github.ContentFile import ContentFile
 from github.GithubException import GithubException, UnknownObjectException
@@ -28,6 +30,8 @@ _MAX_LISTED = 1000
 _MAX_COMPARED = 300
 """Where a comparison cuts its list of files."""
 
+Answer = TypeVar("Answer")
+
 _RANK = {BranchState.OPEN: 0, BranchState.MERGED: 1, BranchState.CLOSED: 2}
 
 
@@ -41,6 +45,7 @@ class GitHubHistory:
     api: Connection
     immutable: ImmutableAnswers
     _refs: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _empty: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
     _pull_requests: dict[str | None, list[PullRequest]] = field(default_factory=dict, repr=False)
 
     def base(self) -> str:
@@ -60,24 +65,20 @@ class GitHubHistory:
         return self._matching(PUBLISHED, pattern)
 
     def files_in(self, commit: str, directory: str) -> dict[str, str]:
-        question = ("files", self.api.name, commit, directory)
-        found = self.immutable.get(question)
-        if found is None:
+        def ask() -> dict[str, str]:
             with self.api.attempting(f"list {directory or 'the top directory'} at {commit}"):
-                found = self._listed(commit, directory)
-            self.immutable.keep(question, found)
-        return dict(found)
+                return self._listed(commit, directory)
+
+        return dict(self._once(("files", commit, directory), ask))
 
     def blob(self, sha: str, path: str) -> str:
-        question = ("blob", self.api.name, sha)
-        text = self.immutable.get(question)
-        if text is None:
+        def ask() -> str:
             what = f"read {path}"
             with self.api.attempting(what):
                 content = base64.b64decode(self.api.given(self.api.repo.get_git_blob(sha).content, what))
-            text = content.decode(errors="surrogateescape")
-            self.immutable.keep(question, text)
-        return str(text)
+            return content.decode(errors="surrogateescape")
+
+        return str(self._once(("blob", sha), ask))
 
     def commits_of(self, path: str, reachable: Sequence[str], but_not: Sequence[str]) -> list[tuple[str, str]]:
         """What ``git log reachable ^but_not -- path`` lists, oldest first.
@@ -93,18 +94,8 @@ class GitHubHistory:
     def merge_base(self, left: str, right: str) -> str | None:
         if left == right:
             return left
-        question = ("merge_base", self.api.name, *sorted((left, right)))
-        found: str | None = self.immutable.get(question)
-        if found is None:
-            what = f"compare {left} with {right}"
-            with self.api.attempting(what):
-                try:
-                    comparison = self.api.repo.compare(left, right, comparison_commits_per_page=1)
-                except UnknownObjectException:
-                    return None
-                found = self.api.given(comparison.merge_base_commit, what).sha
-            self.immutable.keep(question, found)
-        return found
+        found: str = self._once(("merge_base", *sorted((left, right))), partial(self._merge_base, left, right))
+        return found or None
 
     def changed_between(self, old: str, new: str) -> frozenset[str] | None:
         """The files that differ between a commit and one after it.
@@ -218,15 +209,39 @@ class GitHubHistory:
 
     def _commits(self, path: str, start: str) -> list[tuple[str, str]]:
         """(commit, message) of the commits up to ``start`` that changed the file, oldest first."""
-        question = ("commits", self.api.name, start, path)
-        found = self.immutable.get(question)
-        if found is None:
+
+        def ask() -> list[tuple[str, str]]:
             what = f"list the commits of {path} up to {start}"
             with self.api.attempting(what):
                 listed = list(self.api.repo.get_commits(sha=start, path=path))
-                found = [(one.sha, self.api.given(one.commit, what).message) for one in reversed(listed)]
+                return [(one.sha, self.api.given(one.commit, what).message) for one in reversed(listed)]
+
+        return [(commit, message) for commit, message in self._once(("commits", start, path), ask)]
+
+    def _merge_base(self, left: str, right: str) -> str:
+        """Empty where the two have nothing in common."""
+        what = f"compare {left} with {right}"
+        with self.api.attempting(what):
+            try:
+                comparison = self.api.repo.compare(left, right, comparison_commits_per_page=1)
+            except UnknownObjectException:
+                return ""
+            return self.api.given(comparison.merge_base_commit, what).sha
+
+    def _once(self, question: tuple[str, ...], ask: Callable[[], Answer]) -> Answer:
+        """What hangs on a commit's or a blob's hash, asked for once.
+
+        An empty answer lasts for this reading only: "not there" may come from a replica that has not caught up.
+        """
+        known: Answer | None = self._empty.get(question, self.immutable.get(question))
+        if known is not None:
+            return known
+        found = ask()
+        if found:
             self.immutable.keep(question, found)
-        return [(commit, message) for commit, message in found]
+        else:
+            self._empty[question] = found
+        return found
 
 
 def state_of(pull_request: PullRequest) -> BranchState:

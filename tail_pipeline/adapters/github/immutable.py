@@ -30,10 +30,9 @@ class ImmutableAnswers:
         return self._known[question]
 
     def keep(self, question: tuple[str, ...], answer: Any) -> None:
-        """Keep an answer for good, unless it is empty: "not there" may come from a replica that has not caught up."""
-        if answer:
-            self._known[question] = answer
-            write_atomically(self._path(question), json.dumps(answer))
+        """Keep an answer for good."""
+        self._known[question] = answer
+        write_atomically(self._path(question), json.dumps(answer))
 
     def _path(self, question: tuple[str, ...]) -> Path:
         name = hashlib.sha256("\0".join(question).encode()).hexdigest()

@@ -13,7 +13,7 @@ from tail_pipeline.adapters.github.connection import Connection, Patience
 from tail_pipeline.adapters.github.history import GitHubHistory, state_of
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
 from tail_pipeline.adapters.github.issues import GitHubIssues
-from tail_pipeline.adapters.github.links import links_of
+from tail_pipeline.adapters.github.links import file_page, links_of
 from tail_pipeline.adapters.github.promotion import Promoting
 from tail_pipeline.adapters.github.publication import Publication
 from tail_pipeline.adapters.tail_branches import TailBranches
@@ -57,6 +57,9 @@ class GitHubRepository:
 
     def tail_branch(self, name: str, path: str) -> TailBranch:
         return TailBranches(self._reading()).tail_branch(name, path)
+
+    def file_url(self, branch: str, path: str) -> str | None:
+        return file_page(self._api, branch, path)
 
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
         return Publication(self._api, self._reading()).publish(pull_request, branch)
