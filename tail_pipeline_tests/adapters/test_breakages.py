@@ -47,7 +47,9 @@ def test_a_breakage_on_a_branch_reads_the_same(breakage: Breakage):
 
 @pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS)
 def test_what_changes_no_decision_is_accepted(work_tree: Path, text: bytes):
-    assert (validate(work_tree, text).exit_code, validate(work_tree, text).stderr) == (0, "")
+    done = validate(work_tree, text)
+
+    assert (done.exit_code, done.stderr) == (0, "")
 
 
 def test_a_file_of_cases_names_the_last_case_before_the_line(work_tree: Path):

@@ -11,9 +11,8 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from tail_pipeline.adapters.local_git import LocalGitRepository
-from tail_pipeline.adapters.yaml_reader import parse
 from tail_pipeline.domain.alarm import Alarm
-from tail_pipeline.domain.errors import InvalidFile, PermanentError, TransientError
+from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.escalation import Escalation
 from tail_pipeline.domain.ports import BranchState, Published, PublishedPullRequest, StoredFile
 from tail_pipeline.domain.pull_request import PullRequest, branch_of
@@ -645,24 +644,6 @@ def test_the_line_ends_of_a_file_are_read_as_they_are(checkout: Path, repository
     (checkout / "eval" / "crlf.yaml").write_bytes(b"cases: []\r\n")
     commit_all(checkout, "CRLF")
     assert repository.read("eval/crlf.yaml") == "cases: []\r\n"
-
-
-def test_a_file_that_is_not_text_reaches_whoever_names_its_line(checkout: Path, repository: LocalGitRepository):
-    (checkout / "eval" / "latin.yaml").write_bytes(b"cases:\n- caf\xe9\n")
-    commit_all(checkout, "Latin")
-    with pytest.raises(InvalidFile, match=r"eval/latin\.yaml:2: not UTF-8 text"):
-        parse(repository.read("eval/latin.yaml") or "", "eval/latin.yaml")
-
-
-def test_a_state_that_was_no_text_for_a_while_does_not_stand_in_the_way(
-    checkout: Path, repository: LocalGitRepository, publish: Publish
-):
-    publish()
-    git(checkout, "switch", "--quiet", BRANCH)
-    for text in (b"cases:\n- caf\xe9\n", b"cases: []\n"):
-        (checkout / PATH).write_bytes(text)
-        commit_all(checkout, "Review")
-    assert repository.tail_branch(BRANCH, PATH).versions[-1] == FileVersion("cases: []\n", ours=False)
 
 
 def test_a_missing_base_branch_is_named(checkout: Path):

@@ -176,14 +176,14 @@ def harmless(render: Renderer) -> dict[str, Page]:
 
 
 @given(texts)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_no_text_makes_an_element_or_an_attribute(render: Renderer, harmless: dict[str, Page], text: str) -> None:
     found = {name: page.elements for name, page in pages(render, text).items()}
     assert found == {name: page.elements for name, page in harmless.items()}
 
 
 @given(texts)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_no_text_leaves_what_github_would_link_or_draw(render: Renderer, harmless: dict[str, Page], text: str) -> None:
     found = {name: linked_or_drawn(page) for name, page in pages(render, text).items()}
     assert found == {name: linked_or_drawn(page) for name, page in harmless.items()}
@@ -202,6 +202,6 @@ def test_no_character_hides_reorders_or_commands(text: str) -> None:
 
 
 @given(texts)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_no_text_of_a_trace_enters_a_title_a_branch_or_a_commit_message(text: str) -> None:
     assert published(text).names == published(WORD).names
