@@ -19,6 +19,7 @@ from tail_pipeline.commands.escalate import escalate
 from tail_pipeline.commands.mining_days import closed_days, existing, mining_day_of, newest_closed_day, today
 from tail_pipeline.commands.options import chosen_segments, named, print_json, print_table, repo_and_json
 from tail_pipeline.commands.promote import promote
+from tail_pipeline.commands.validate import validate
 from tail_pipeline.domain.errors import PermanentError, TailPipelineError
 
 Cell = tuple[Any, Any, str | None]
@@ -83,36 +84,11 @@ def backfill(repo: Path, as_json: bool, first: str, last: str, agent: str | None
     _mine(repo, _cells_of_weeks(chosen_segments(repo, agent, segment), weeks_between(start, end)), as_json)
 
 
-@main.command()
-@repo_and_json
-@click.option("--review", is_flag=True, help="Also fail on undecided cases: the check on a tail pull request.")
-def validate(repo: Path, as_json: bool, review: bool) -> None:
-    """Check every file under the eval directories of the work tree."""
-    from tail_pipeline.adapters.eval_files import check_eval_files
-
-    found = check_eval_files(repo)
-    failed = bool(found.errors) or (review and bool(found.undecided))
-    if as_json:
-        findings = {"errors": found.errors, "undecided": found.undecided, "outdated": found.outdated}
-        rows = {kind: [vars(one) for one in ones] for kind, ones in findings.items()}
-        print_json(rows | {"rubric_shas": found.rubric_shas})
-    else:
-        for finding in found.errors:
-            click.echo(f"error: {finding}")
-        for finding in found.undecided:
-            click.echo(f"{'error' if review else 'warning'}: {finding}")
-        for finding in found.outdated:
-            click.echo(f"warning: {finding}")
-        for path, sha in sorted(found.rubric_shas.items()):
-            click.echo(f"{path}: sha {sha}")
-        click.echo(f"{len(found.errors)} errors, {len(found.undecided)} undecided, {len(found.outdated)} outdated")
-    sys.exit(1 if failed else 0)
-
-
 main.add_command(escalate)
 main.add_command(check_deadline)
 main.add_command(calibrate)
 main.add_command(promote)
+main.add_command(validate)
 
 
 @main.command()

@@ -98,6 +98,36 @@ HOSTILE_FRAGMENTS = (
         "\ufffe",
         "\U0001f600",
     ),
+    *(
+        "@everyone",
+        "https://github.com/acme/agent/issues/1",
+        "<http://x.y>",
+        "<a@b.co>",
+        "<script>alert(1)</script>",
+        "<!--",
+        "-->",
+        "<details>",
+        "</details>",
+        "</summary>",
+        "</code></pre>",
+        "<a href='javascript:x'>",
+        "[a](javascript:x)",
+        "[a](<http://x.y>)",
+        "\n```mermaid\n",
+        "\n```math\n",
+        "%%{init: {}}%%",
+        'click A href "http://x.y"',
+        ":octocat:",
+        ":+1:",
+        "$`x`$",
+        "$$",
+        "\n---\n",
+        "\n...\n",
+        "\n    ",
+        "\x1b[31m",
+        "\x1b]8;;http://x.y\x07",
+        "\u202ereversed\u202c",
+    ),
     *("word", "two words", "id: tail-2026W17-002", "cases:", "naïve", "日本語", "§ 12"),
 )
 
@@ -112,9 +142,17 @@ ZERO_WIDTH = frozenset("\u200b\u2060\ufeff\xad\u180e")
 """Characters that take no room and carry no meaning for a reader."""
 
 
+_FENCES = st.builds(
+    lambda sign, length, info: f"\n{sign * length}{info}\n",
+    st.sampled_from("`~"),
+    st.integers(3, 40),
+    st.sampled_from(["", "text", "html"]),
+)
+
+
 def hostile_texts(max_fragments: int = 8) -> st.SearchStrategy[str]:
     """Text that tries to become Markdown, HTML, YAML or a reference, in any mixture."""
-    piece = st.one_of(st.sampled_from(HOSTILE_FRAGMENTS), st.text(max_size=6))
+    piece = st.one_of(st.sampled_from(HOSTILE_FRAGMENTS), st.text(max_size=6), _FENCES)
     return st.lists(piece, max_size=max_fragments).map("".join)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from tail_pipeline.adapters.yaml_reader import Document, parse, validated
+from tail_pipeline.adapters.yaml_syntax import Source
 from tail_pipeline.domain.agents import Agent, AgentsConfig, cross_check, cross_check_rubrics
 from tail_pipeline.domain.cases import CasesFile, RemovedCasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
@@ -199,8 +200,10 @@ def read_text(path: Path, shown: str) -> str:
     except FileNotFoundError as error:
         raise InvalidFile([Finding(shown, 0, "the file is missing")]) from error
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InvalidFile([Finding(shown, line, "not UTF-8 text; save the file as UTF-8")]) from error
+        source = Source(error.object.decode(errors="surrogateescape"), shown)
+        raise InvalidFile([source.refused() or source.finding(0, str(error))]) from error
+    except OSError as error:
+        raise InvalidFile([Finding(shown, 0, f"cannot be read: {error.strerror}")]) from error
 
 
 def _target_findings(repo_dir: Path, config: AgentsConfig, rubrics: Mapping[str, Rubric]) -> list[Finding]:
@@ -224,6 +227,12 @@ def _on_base(repository: Repository, path: str) -> str:
     return text
 
 
+def eval_dirs(config: AgentsConfig) -> list[str]:
+    """Every directory with cases and tails of some agent, sorted."""
+    own = {agent.eval_dir_of(segment) for agent in config.agents for segment in agent.segment_names}
+    return sorted(own | {agent.eval_dir for agent in config.agents})
+
+
 def cases_paths(agent: Agent, segment: str | None) -> list[str]:
     """The set everybody shares, and the segment's own where segments share a directory."""
     shared = agent.cases_path(segment)
@@ -239,7 +248,8 @@ def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str,
             for number, path in enumerate(cases_paths(agent, segment)):
                 yield path, parse_cases, number == 0
             yield agent.removed_cases_path(segment), parse_removed_cases, False
-        for file in (repo_dir / agent.eval_dir).glob("**/tail/**/*.yaml"):
+    for eval_dir in eval_dirs(config):
+        for file in (repo_dir / eval_dir).glob("**/tail/**/*.yaml"):
             yield file.relative_to(repo_dir).as_posix(), parse_tail, False
 
 

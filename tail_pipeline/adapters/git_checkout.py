@@ -26,6 +26,14 @@ _GIT_ELSEWHERE = frozenset(
 
 
 @dataclass(frozen=True)
+class ComparisonBase:
+    """The commit of the base branch that the work tree is compared with, and the reference it was found by."""
+
+    ref: str
+    commit: str
+
+
+@dataclass(frozen=True)
 class GitCheckout:
     """The checkout in ``repo_dir``, whose ``base_branch`` is what counts."""
 
@@ -53,10 +61,7 @@ class GitCheckout:
         return {path: meta.split(" ")[2] for meta, _, path in entries if meta.split(" ")[1] == "blob"}
 
     def blob(self, sha: str, path: str) -> str:
-        try:
-            return self.git("cat-file", "blob", sha)
-        except UnicodeDecodeError as error:
-            raise PermanentError(f"{path} in {self.repo_dir} is not UTF-8 text; save it as UTF-8") from error
+        return self.git("cat-file", "blob", sha)
 
     def commits_of(self, path: str, reachable: Sequence[str], but_not: Sequence[str]) -> list[tuple[str, str]]:
         excluded = [f"^{commit}" for commit in but_not]
@@ -73,6 +78,41 @@ class GitCheckout:
             return None
         listing = self.git("diff-tree", "-r", "-z", "--name-only", "--relative", old, new)
         return frozenset(path for path in listing.split("\0") if path)
+
+    def comparison_base(self) -> ComparisonBase:
+        """Where HEAD left the base branch, as far as this clone knows without asking any server.
+
+        A branch that is behind is not to be blamed for what it has not got yet; a clone too shallow to know where the
+        two parted is compared with the tip. Raises PermanentError where there is nothing to compare with.
+        """
+        for namespace, ref in (("refs/remotes/", f"origin/{self.base_branch}"), (_HEADS, self.base_branch)):
+            tip = self.git("rev-parse", "--verify", "--quiet", f"{namespace}{ref}^{{commit}}", nothing_found=1).strip()
+            if tip:
+                return ComparisonBase(ref, self.merge_base("HEAD", tip) or tip)
+        raise PermanentError(f"this clone has neither origin/{self.base_branch} nor a branch {self.base_branch}")
+
+    def files_below(self, commit: str, paths: Sequence[str]) -> dict[str, str]:
+        """Path → blob of these files, and of every file in and below these directories; nothing for what is not there."""
+        listing = self.git("ls-tree", "-r", "-z", commit, "--", *paths)
+        entries = [entry.partition("\t") for entry in listing.split("\0") if entry]
+        return {path: meta.split(" ")[2] for meta, _, path in entries}
+
+    def edited_since(self, commit: str, directories: Sequence[str]) -> frozenset[str]:
+        """The files of a commit that the work tree has otherwise or not at all."""
+        listing = self.git(
+            *("diff", "--name-only", "-z", "--no-renames", "--relative", commit, "--"),
+            *directories,
+            env={"GIT_OPTIONAL_LOCKS": "0"},
+        )
+        return frozenset(path for path in listing.split("\0") if path)
+
+    def paths_committed(self, reachable: str, but_not: str, directories: Sequence[str]) -> frozenset[str]:
+        """The files that any commit between the two touched."""
+        log = self.git(
+            *("log", "--format=", "--name-only", "-z", "--no-renames", "--relative", reachable, f"^{but_not}", "--"),
+            *directories,
+        )
+        return frozenset(path.strip("\n") for path in log.split("\0") if path.strip("\n"))
 
     def work_tree_of(self, branch: str) -> Path | None:
         """Where somebody has the branch checked out."""
@@ -103,11 +143,14 @@ class GitCheckout:
     def git(
         self, *arguments: str, stdin: str | None = None, env: dict[str, str] | None = None, nothing_found: int = 0
     ) -> str:
-        """Standard output; ``nothing_found`` is the exit code besides 0 that is an answer and no error. No hook runs."""
+        """Standard output, bytes that are not UTF-8 as lone surrogates. No hook runs.
+
+        ``nothing_found`` is the exit code besides 0 that is an answer and no error.
+        """
         try:
             done = subprocess.run(
                 ["git", "-C", str(self.repo_dir), "-c", f"core.hooksPath={os.devnull}", *arguments],
-                input=None if stdin is None else stdin.encode(),
+                input=None if stdin is None else stdin.encode(errors="surrogateescape"),
                 capture_output=True,
                 env={**_clean_environment(), **(env or {})},
                 timeout=_TIMEOUT_S,
@@ -120,7 +163,7 @@ class GitCheckout:
         if done.returncode not in (0, nothing_found):
             reason = done.stderr.decode(errors="replace").strip()
             raise PermanentError(f"git {arguments[0]} failed in {self.repo_dir}: {reason}")
-        return done.stdout.decode()
+        return done.stdout.decode(errors="surrogateescape")
 
     def _refs(self, namespace: str, pattern: str) -> dict[str, str]:
         listing = self.git("for-each-ref", "--format=%(objectname) %(refname)", f"{namespace}{pattern}")

@@ -43,7 +43,11 @@ class GitHistory(Protocol):
         ...
 
     def blob(self, sha: str, path: str) -> str:
-        """Text of a blob, its line ends as they are; raises PermanentError, naming ``path``, when it is not UTF-8."""
+        """Text of a blob of ``path``, its line ends as they are; bytes that are not UTF-8 as lone surrogates.
+
+        ``bytes.decode(errors="surrogateescape")`` gives them: a state that somebody broke and repaired again must not
+        stand in the way for good, and whoever parses the newest one names its line.
+        """
         ...
 
     def commits_of(self, path: str, reachable: Sequence[str], but_not: Sequence[str]) -> list[tuple[str, str]]:
@@ -150,10 +154,7 @@ class TailBranches:
         return [(path, sha) for path, sha in sorted(files.items()) if path.endswith(".yaml")]
 
     def _versions(self, path: str, reachable: Sequence[str], but_not: Sequence[str] = ()) -> list[FileVersion]:
-        """What each commit made of the file, oldest first; ours are those whose trailer names these very bytes.
-
-        An amended commit keeps the message it had, so the trailer alone would take a reviewer's edit for ours.
-        """
+        """What each commit made of the file, oldest first."""
         versions = []
         for commit, message in self.history.commits_of(path, reachable, but_not):
             text = self.file_at(commit, path) or ""
@@ -180,7 +181,7 @@ class TailBranches:
 
 
 def fingerprint(text: str) -> str:
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"sha256:{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()}"
 
 
 def with_trailer(message: str, text: str) -> str:
@@ -188,8 +189,13 @@ def with_trailer(message: str, text: str) -> str:
     return f"{message}\n\n{TRAILER}: {fingerprint(text)}\n"
 
 
+def carries_trailer(message: str) -> bool:
+    """Whether a commit was ours once; whoever amends it keeps its message."""
+    return bool(_trailers(message))
+
+
 def is_ours(message: str, text: str) -> bool:
-    """Whether a commit with this message that made the file read so is one of ours."""
+    """Whether the pipeline wrote these very bytes: an amended commit keeps the message it had."""
     return _trailers(message) == [fingerprint(text)]
 
 

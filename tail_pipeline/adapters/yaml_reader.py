@@ -6,24 +6,27 @@ brackets overflows the C stack.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from tail_pipeline.adapters.yaml_fields import field_message
+from tail_pipeline.adapters.yaml_syntax import Source
 from tail_pipeline.domain.errors import Finding, InvalidFile
 
 MAX_BYTES = 60_000_000
 MAX_DEPTH = 50
+MAX_VALUES = 1_000_000
+"""Keys and values of one file, some 50,000 cases; as many take seven seconds to read."""
 
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 )
-
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 Path = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,11 +34,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Document:
-    """Parsed YAML: plain Python data, and the 1-based line of each key and list item."""
+    """Parsed YAML: plain Python data, the 1-based line of each key and list item, and how what is no text is spelt."""
 
     file: str
     data: Any
     lines: dict[Path, int] = field(repr=False)
+    spelt: dict[Path, str] = field(repr=False)
 
     def line_of(self, path: Path) -> int:
         """The line of the value, or of the nearest part of the path that exists (pydantic adds union tags)."""
@@ -64,26 +68,24 @@ class Document:
 
 
 def parse(text: str, file: str) -> Document:
-    """Parse one document; raises InvalidFile with the line of what is wrong."""
+    """Parse one document; raises InvalidFile with the line of what is wrong, and with the case it is in."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise InvalidFile([Finding(file, 0, f"larger than {MAX_BYTES // 1_000_000} MB; split or trim the file")])
-    marker = next((n for n, line in enumerate(text.split("\n"), 1) if line.startswith(("<<<<<<< ", ">>>>>>> "))), None)
-    if marker:
-        raise InvalidFile([Finding(file, marker, "unresolved merge conflict; choose a side and remove the markers")])
+    source = Source(text, file)
+    if refused := source.refused():
+        raise InvalidFile([refused])
+    _check_events(source)
+    loader = yaml.CSafeLoader(text)
     try:
-        _check_events(text, file)
-        loader = yaml.CSafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            builder = _Builder(file, loader)
-            data = builder.build(node, ()) if node is not None else None
-        finally:
-            loader.dispose()
-    except yaml.YAMLError as error:
-        raise InvalidFile([_syntax_finding(error, text, file)]) from error
-    if builder.findings:
-        raise InvalidFile(builder.findings)
-    return Document(file, data, builder.lines)
+        node = loader.get_single_node()
+        builder = _Builder(source, loader)
+        data = builder.build(node, ()) if node is not None else None
+    finally:
+        loader.dispose()
+    document = Document(file, data, builder.lines, builder.spelt)
+    if builder.problems:
+        raise InvalidFile([Finding(file, line, text, document.case_at(path)) for path, line, text in builder.problems])
+    return document
 
 
 def validated(document: Document, model: type[Model]) -> Model:
@@ -93,8 +95,26 @@ def validated(document: Document, model: type[Model]) -> Model:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        findings = [document.finding(tuple(detail["loc"]), _message(detail)) for detail in error.errors()]
-        raise InvalidFile(findings) from error
+        raise InvalidFile(list(_field_findings(document, error.errors()))) from error
+
+
+def _field_findings(document: Document, details: list[ErrorDetails]) -> Iterator[Finding]:
+    """A finding for each wrong field; a misspelt key and the key that is missing for it are one."""
+    missing = {tuple(detail["loc"]) for detail in details if detail["type"] == "missing"}
+    meant: dict[Path, str] = {}
+    for detail in details:
+        path = tuple(detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            beside = [str(one[-1]) for one in missing if one[:-1] == path[:-1]]
+            if close := get_close_matches(str(path[-1]), beside, n=1):
+                meant[path] = close[0]
+                missing.discard((*path[:-1], close[0]))
+    for detail in details:
+        path = tuple(detail["loc"])
+        if path in meant:
+            yield document.finding(path, f"unknown key; did you mean {meant[path]}?")
+        elif detail["type"] != "missing" or path in missing:
+            yield document.finding(path, field_message(detail, document.spelt.get(path)))
 
 
 @dataclass(frozen=True)
@@ -136,117 +156,110 @@ def first_list(text: str) -> FirstList:
     )
 
 
-def _check_events(text: str, file: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
+def _check_events(source: Source) -> None:
+    """Raises InvalidFile when the text is no YAML, or YAML that must not be built."""
+    bounds, event = _Bounds(), None
+    try:
+        for event in yaml.parse(source.text, Loader=yaml.CSafeLoader):
+            if refusal := bounds.refusal(event):
+                raise InvalidFile([source.finding(source.line_of(event.start_mark), refusal)])
+    except yaml.YAMLError as error:
+        raise InvalidFile([source.syntax_finding(error, event)]) from error
+
+
+class _Bounds:
+    """What a file may hold, measured on the events that have gone by."""
+
+    def __init__(self) -> None:
+        self._depth = self._values = self._documents = 0
+
+    def refusal(self, event: yaml.Event) -> str | None:
+        """Why the event must not be built; None when it may."""
+        self._depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        self._values += isinstance(event, yaml.ScalarEvent)
+        self._documents += isinstance(event, yaml.DocumentStartEvent)
+        if self._depth > MAX_DEPTH:
+            return f"nested deeper than {MAX_DEPTH} levels; put text with brackets in quotes"
+        if self._values > MAX_VALUES:
+            return f"more than {MAX_VALUES:,} values from here on; split or trim the file"
+        if self._documents > 1:
+            return "a second document begins here; a file holds one, remove the line '---'"
         if isinstance(event, yaml.AliasEvent):
-            raise InvalidFile([Finding(file, line, "aliases (*name) are not allowed; repeat the value")])
-        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                message = f"nested deeper than {MAX_DEPTH} levels"
-                raise InvalidFile([Finding(file, line, message)])
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            depth -= 1
+            return "aliases (*name) are not allowed; repeat the value, or put text that begins with * in quotes"
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            return "anchors (&name) are not allowed; put text that begins with & in quotes"
+        return None
 
 
 class _Builder:
-    """Builds plain data from nodes, remembering lines and refusing duplicate keys and foreign tags."""
+    """Builds plain data from nodes, remembering lines and spellings, and refusing duplicate keys and foreign tags."""
 
-    def __init__(self, file: str, loader: Any) -> None:
-        self._file = file
+    def __init__(self, source: Source, loader: Any) -> None:
+        self._source = source
         self._loader = loader
         self.lines: dict[Path, int] = {}
-        self.findings: list[Finding] = []
+        self.spelt: dict[Path, str] = {}
+        self.problems: list[tuple[Path, int, str]] = []
 
     def build(self, node: yaml.Node, path: Path) -> Any:
-        self.lines.setdefault(path, node.start_mark.line + 1)
-        if not self._is_plain(node):
+        self.lines.setdefault(path, self._line(node))
+        if not self._is_plain(node, path):
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(child, (*path, index)) for index, child in enumerate(node.value)]
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
             problem = getattr(error, "problem", None) or str(error)
-            self._find(node, f"cannot be read: {problem}")
+            self._find(node, path, f"cannot be read: {problem}; put text in quotes")
             return None
+        if not isinstance(value, str):
+            self.spelt[path] = node.value
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
+        repeated: list[yaml.ScalarNode] = []
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
-                self._find(key_node, "a key must be a plain word")
+                self._find(key_node, path, "a key must be a plain word")
                 continue
-            if not self._is_plain(key_node):
+            if not self._is_plain(key_node, path):
                 continue
             key = key_node.value
             if key in result:
-                self._find(key_node, f"duplicate key '{key}'")
-            self.lines[(*path, key)] = key_node.start_mark.line + 1
+                repeated.append(key_node)
+                continue
+            self.lines[(*path, key)] = self._line(key_node)
             result[key] = self.build(value_node, (*path, key))
+        self._refuse_repeated(repeated, path)
         return result
 
-    def _is_plain(self, node: yaml.Node) -> bool:
+    def _refuse_repeated(self, repeated: list[yaml.ScalarNode], path: Path) -> None:
+        """One finding, however many: most are a list item that lost its dash."""
+        if not repeated:
+            return
+        first = repeated[0]
+        message = f"duplicate key '{first.value}', first in line {self.lines[(*path, first.value)]}; remove one of them"
+        if len(repeated) > 1:
+            message += f" ({len(repeated) - 1} more keys stand twice: is a '- ' missing before '{first.value}'?)"
+        self._find(first, path, message)
+
+    def _is_plain(self, node: yaml.Node, path: Path) -> bool:
         """Whether the tag is one of YAML's own and fits the node; a finding where it is not."""
         collection = {"map": yaml.MappingNode, "seq": yaml.SequenceNode}
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         expected = collection.get(kind, yaml.ScalarNode)
         if node.tag in _PLAIN_TAGS and isinstance(node, expected):
             return True
-        self._find(node, f"the tag {node.tag!r} is not allowed here; write plain YAML")
+        name = node.tag if kind == node.tag else f"!!{kind}"
+        self._find(node, path, f"the tag {name} is not allowed; put text that begins with ! in quotes")
         return False
 
-    def _find(self, node: yaml.Node, message: str) -> None:
-        self.findings.append(Finding(self._file, node.start_mark.line + 1, message))
+    def _find(self, node: yaml.Node, path: Path, message: str) -> None:
+        self.problems.append((path, self._line(node), message))
 
-
-def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-    line = mark.line + 1 if mark else 0
-    if not mark:
-        hidden = _CONTROL.search(text)
-        if hidden:
-            line, problem = (
-                text.count("\n", 0, hidden.start()) + 1,
-                f"control characters such as {hidden[0]!r} are not allowed; remove them",
-            )
-    elif line <= text.count("\n") + 1 and text.split("\n")[line - 1].lstrip(" ").startswith("\t"):
-        problem = f"{problem}; the line begins with a tab, and YAML is indented with spaces"
-    return Finding(file, line, f"not valid YAML: {problem}")
-
-
-def _message(detail: ErrorDetails) -> str:
-    """Pydantic's finding in our words, with what was found."""
-    found = detail["input"]
-    match detail["type"]:
-        case "extra_forbidden":
-            return "unknown key; check the spelling or remove it"
-        case "missing":
-            return "is missing"
-        case "model_type":
-            return f"must be a mapping, found {_shown(found)}"
-        case "finite_number":
-            return "must be a finite number"
-        case "value_error":
-            return str(detail["ctx"]["error"])
-        case "union_tag_not_found":
-            return f"needs the key {detail['ctx']['discriminator']}"
-        case "union_tag_invalid":
-            context = detail["ctx"]
-            return f"{context['discriminator'].strip(chr(39))} is '{context['tag']}', expected one of {context['expected_tags']}"
-        case "literal_error" if isinstance(found, bool):
-            return f"must be {detail['ctx']['expected']}; an unquoted yes, no, on or off is a boolean in YAML"
-        case "literal_error":
-            return f"must be {detail['ctx']['expected']}, found {_shown(found)}"
-    text = detail["msg"].removeprefix("Input should be ")
-    return f"must be {text}, found {_shown(found)}" if text != detail["msg"] else f"{text}, found {_shown(found)}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    def _line(self, node: yaml.Node) -> int:
+        return self._source.line_of(node.start_mark)

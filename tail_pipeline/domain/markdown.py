@@ -20,10 +20,14 @@ _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$=^:/])")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|~$=^:/])")
 _STARTS_REFERENCE = re.compile(r"(@|#|\bGH-|\bwww\.|://|\bmailto:|\bxmpp:)", re.IGNORECASE)
 
+# GitHub draws emoji and formulas after rendering as well, though not in code; numbers between colons are times.
+_STARTS_EMOJI = re.compile(r":(?!\d+:)(?=[\w+-]{1,40}:)|:(?=100:|1234:)")
+_DELIMITS_FORMULA = "$"
+
 
 def inline(text: str, limit: int = 200) -> str:
     """One line that renders as the text and nothing else, also inside a table cell; cut to ``limit`` characters."""
-    return _PUNCTUATION.sub(r"\\\1", _defused(html.escape(_cut(_one_line(text), limit), quote=False)))
+    return _PUNCTUATION.sub(r"\\\1", _defused_text(html.escape(_cut(_one_line(text), limit), quote=False)))
 
 
 def title_text(text: str, limit: int = 200) -> str:
@@ -39,7 +43,7 @@ def plain(markdown: str) -> str:
 
 def in_html(text: str, limit: int = 200) -> str:
     """As ``inline``, between the tags of an HTML element, where Markdown's escapes would be shown."""
-    escaped = _defused(html.escape(_cut(_one_line(text), limit), quote=False))
+    escaped = _defused_text(html.escape(_cut(_one_line(text), limit), quote=False))
     return _PUNCTUATION.sub(lambda match: f"&#x{ord(match[1]):x};", escaped)
 
 
@@ -67,6 +71,12 @@ def _visible(text: str) -> str:
 
 def _defused(text: str) -> str:
     return _STARTS_REFERENCE.sub(lambda match: _broken(match[1]), text)
+
+
+def _defused_text(text: str) -> str:
+    """As ``_defused``, and without what GitHub would draw where the text stands in no code."""
+    without_emoji = _STARTS_EMOJI.sub(f":{_ZERO_WIDTH}", _defused(text))
+    return without_emoji.replace(_DELIMITS_FORMULA, f"{_ZERO_WIDTH}{_DELIMITS_FORMULA}")
 
 
 def _broken(start: str) -> str:

@@ -78,7 +78,7 @@ BROKEN = {
     "a cost weight with a point": ("cost_weight: 1", "cost_weight: 2.0", "cost_weight: 2.0", "valid integer"),
     "a cost weight of nothing": ("cost_weight: 1", "cost_weight: 0", "cost_weight: 0", "greater than or equal to 1"),
     "an unknown key": ("cost_weight: 1", "colour: red\n    cost_weight: 1", "colour", "unknown key"),
-    "an expected output that is a number": ("expected: an answer", "expected: 17", "expected: 17", "valid string"),
+    "an expected output that is a number": ("expected: an answer", "expected: 17", "expected: 17", "which YAML reads as a number"),
     "labels that are one word": ("labels: []", "labels: safety", "labels: safety", "valid list"),
     "a lowest score that is not a number": (
         "lowest_score: 0.25", "lowest_score: .nan", "lowest_score: .nan", "finite number"),
@@ -227,7 +227,7 @@ CHECK_ERRORS = {
     "nothing checked": ("check: {}", 0, "needs exactly one of contains, regex"),
     "two things checked": ("check:\n    regex: a\n    max_length: 5", 0, "found regex and max_length"),
     "an unknown kind": ("check:\n    pattern: a", 1, "check.pattern: unknown key"),
-    "a word that is a number": ("check:\n    contains: [a,\n    17]", 2, "must be a valid string, found 17"),
+    "a word that is a number": ("check:\n    contains: [a,\n    17]", 2, "must be text, found 17"),
     "no word": ("check:\n    contains: []", 1, "at least 1 item"),
     "an empty word": ("check:\n    contains: ''", 1, "at least 1 character"),
     "a broken pattern": ("check:\n    regex: '('", 1, "not a regular expression: missing ) at position 1"),
@@ -239,7 +239,7 @@ CHECK_ERRORS = {
     "no length": ("check:\n    max_length: 0", 1, "greater than or equal to 1"),
     "a length of half a character": ("check:\n    max_length: 1.5", 1, "must be a valid integer"),
     "points instead of a share": ("check:\n    similarity: {\n    at_least: 70}", 2, "less than or equal to 1"),
-    "a measure that is no mapping": ("check:\n    grounded: true", 1, "must be a mapping, found True"),
+    "a measure that is no mapping": ("check:\n    grounded: true", 1, "must be a mapping, found true"),
     "a function without its module": ("check:\n    python: answer", 1, "found 'answer'"),
 }  # fmt: skip
 

@@ -644,13 +644,6 @@ def test_the_line_ends_of_a_file_are_read_as_they_are(checkout: Path, repository
     assert repository.read("eval/crlf.yaml") == "cases: []\r\n"
 
 
-def test_a_file_that_is_not_text_is_named(checkout: Path, repository: LocalGitRepository):
-    (checkout / "eval" / "latin.yaml").write_bytes(b"caf\xe9\n")
-    commit_all(checkout, "Latin")
-    with pytest.raises(PermanentError, match=r"eval/latin\.yaml"):
-        repository.read("eval/latin.yaml")
-
-
 def test_a_missing_base_branch_is_named(checkout: Path):
     with pytest.raises(PermanentError, match="trunk"):
         LocalGitRepository(checkout, "trunk").read("eval/cases.yaml")

@@ -230,7 +230,7 @@ BROKEN = {
     "a list in brackets": ({"eval/cases.yaml": "cases: [{id: a, input: b, source: poc}]\n"}, ["written in brackets"]),
     "all of it": (
         {"eval/tail/2026-W15.yaml": "a: b\n", "eval/cases.yaml": "<<<<<<< HEAD\n", "eval/cases_removed.yaml": "- *x\n"},
-        [r"2026-W15\.yaml", r"eval/cases\.yaml:1: unresolved merge", r"cases_removed\.yaml:1: aliases"],
+        [r"2026-W15\.yaml", r"eval/cases\.yaml:1: merge conflict markers", r"cases_removed\.yaml:1: aliases"],
     ),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.adapters.eval_files import (
@@ -25,6 +25,8 @@ from tail_pipeline.domain.tail_file import (
     TailFile,
     render,
 )
+from tail_pipeline_tests.adapters.eval_texts import case, tail_text
+from tail_pipeline_tests.strategies import hostile_texts
 
 PATH = "eval/tail/2026-W17.yaml"
 
@@ -146,3 +148,12 @@ def test_a_rendered_file_with_windows_line_ends_is_read_back_equal(file: TailFil
 def test_rendering_what_was_read_gives_the_same_bytes(file: TailFile):
     text = render(file, schema_path="../tail.schema.json")
     assert render(parse_tail(text, PATH), schema_path="../tail.schema.json") == text
+
+
+@settings(max_examples=60)
+@given(hostile_texts(12))
+@example("@octocat\n---\n<<<<<<< HEAD\n" + "`" * 100_000)
+def test_hostile_text_is_as_readable_as_any(text: str):
+    said = {"title": text, "input": text, "expected": text, "context": [text], "labels": [text]}
+    cases = [case("tail-2026W17-001", **said), case("tail-2026W17-002", **said)]
+    assert parse_tail(tail_text("2026-W17", cases), PATH).cases == cases

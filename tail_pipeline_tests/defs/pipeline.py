@@ -151,6 +151,14 @@ def tail_of(checkout: Path, branch: str = BRANCH, path: str = TAIL_PATH) -> Tail
     return parse_tail(git(checkout, "show", f"{branch}:{path}"), path)
 
 
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """What the failed step of a run says to whoever looks at it."""
+    step = next(event for event in result.all_events if event.is_step_failure)
+    failure = step.step_failure_data.user_failure_data
+    assert failure is not None
+    return failure.description or ""
+
+
 def materialize(mining: Pipeline, *names: str, partition: str) -> None:
     """Single assets of a partition, as from the UI; a failure is left for the caller to see in the repository."""
     definitions = build_definitions(mining.checkout, retry_wait_s=0)

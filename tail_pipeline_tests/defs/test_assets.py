@@ -21,6 +21,7 @@ from tail_pipeline_tests.defs.pipeline import (
     TAIL_PATH,
     Pipeline,
     configure,
+    failure_of,
     materialize,
     pipeline,
     span,
@@ -28,13 +29,6 @@ from tail_pipeline_tests.defs.pipeline import (
     week,
     write_spans,
 )
-
-
-def failure_of(result: dg.ExecuteInProcessResult) -> str:
-    step = next(event for event in result.all_events if event.is_step_failure)
-    failure = step.step_failure_data.user_failure_data
-    assert failure is not None
-    return failure.description or ""
 
 
 def test_a_week_becomes_a_branch_with_a_tail_file_and_a_body(mining: Pipeline) -> None:

@@ -127,6 +127,8 @@ def test_what_is_no_reference_is_shown_to_the_letter(text: str) -> None:
         ("at https://x.y/z", "at https:/\u200b/x.y/z"),
         ("at www.x.com", "at www\u200b.x.com"),
         ("a@b.com", "a@\u200bb.com"),
+        ("done :tada: at 10:30:45", "done :\u200btada: at 10:30:45"),
+        ("from $5 to $6", "from \u200b$5 to \u200b$6"),
     ],
 )
 def test_a_reference_stays_readable(text: str, expected: str) -> None:

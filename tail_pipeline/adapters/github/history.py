@@ -76,10 +76,7 @@ class GitHubHistory:
             what = f"read {path}"
             with self.api.attempting(what):
                 content = base64.b64decode(self.api.given(self.api.repo.get_git_blob(sha).content, what))
-            try:
-                return content.decode()
-            except UnicodeDecodeError as error:
-                raise PermanentError(f"{path} in {self.api.name} is not UTF-8 text; save it as UTF-8") from error
+            return content.decode(errors="surrogateescape")
 
         return str(self._once(("blob", sha), ask))
 
