@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tail_pipeline.domain.ports import BranchState, Published, PublishedPullRequest, StoredFile, TailBranch
+from tail_pipeline.domain.errors import TransientError
+from tail_pipeline.domain.ports import (
+    BranchState,
+    Promoted,
+    Published,
+    PublishedPromotion,
+    PublishedPullRequest,
+    StoredFile,
+    TailBranch,
+)
+from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import PullRequest, branch_of
 from tail_pipeline.domain.review import FileVersion
 from tail_pipeline_tests.adapters.places import METHODS, GitHubPlace, LocalPlace, Method, Place
@@ -258,3 +268,40 @@ def test_a_merged_file_names_what_merged_it(place: Place):
 def test_a_file_somebody_pushed_to_main_was_merged_by_nothing(place: Place):
     edit(place, TEXT, branch="main")
     assert place.repository.merged_by(PATH) is None
+
+
+# Promoting
+
+
+CASES_PATH = "eval/cases.yaml"
+CASES = "cases:\n  - id: poc-001\n"
+PROMOTED = f"{CASES}  - id: tail-2026W17-001\n"
+
+
+def promote(place: Place, before: str | None = None, text: str = CASES) -> PublishedPromotion:
+    wanted = Promotion("tail-promote/2026-W17", CASES_PATH, before, text, "Promote", "One case.\n", ("tail-miner",), ())
+    return place.repository.promote(wanted)
+
+
+def test_promoted_cases_are_on_main(place: Place):
+    assert promote(place).outcome is Promoted.COMMITTED
+    assert place.repository.read(CASES_PATH) == CASES
+
+
+def test_more_promoted_cases_are_put_behind_those_that_are_there(place: Place):
+    promote(place)
+    assert promote(place, CASES, PROMOTED).outcome is Promoted.COMMITTED
+    assert place.repository.read(CASES_PATH) == PROMOTED
+
+
+def test_what_was_promoted_is_not_promoted_again(place: Place):
+    promote(place)
+    written = place.written()
+    assert (promote(place), place.written()) == (PublishedPromotion(Promoted.UNCHANGED, None), written)
+
+
+def test_cases_somebody_changed_are_not_written_over(place: Place):
+    promote(place)
+    with pytest.raises(TransientError, match=r"eval/cases\.yaml"):
+        promote(place, "cases: []\n", PROMOTED)
+    assert place.repository.read(CASES_PATH) == CASES
