@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tail_pipeline.adapters.github.connection import Connection
 from tail_pipeline.adapters.github.history import GitHubHistory
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
-from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import BranchState
 from tail_pipeline_tests.adapters.github.runs import BRANCH, MORE, PATH, TEXT, run
 from tail_pipeline_tests.adapters.places import NO_WAIT, GitHubPlace
@@ -152,15 +149,15 @@ def test_an_identical_re_run_takes_eleven_reads(place: GitHubPlace, server: GitH
     assert requests(server, asked) == ["", *reading, *reading[2:4], references, commits, pull_requests]
 
 
-def test_a_text_that_is_not_utf_8_is_named(place: GitHubPlace, server: GitHubServer):
+def test_bytes_that_are_not_utf_8_are_kept_as_they_are(place: GitHubPlace, server: GitHubServer):
     git = server.repository.git
-    blob = git.write_blob(b"\xff\xfe")
+    blob = git.write_blob(b"caf\xe9\n")
     main = server.person().head("main")
-    tree = git.write_tree(main, [("100644", "eval/tail/2026-W16.yaml", blob)])
+    tree = git.write_tree(main, [("100644", PATH, blob)])
     commit = git.write_commit(tree, [main], "Latin", server.repository.identity(server.person().account))
     server.person().force("main", commit)
-    with pytest.raises(PermanentError, match=r"eval/tail/2026-W16.yaml in acme/agent is not UTF-8"):
-        place.opened().tail_files("eval/tail")
+    read = [(place.opened().read(PATH) or "").encode(errors="surrogateescape") for _ in range(2)]
+    assert read == [b"caf\xe9\n"] * 2
 
 
 def test_a_kept_answer_cut_off_by_a_power_failure_is_asked_for_again(place: GitHubPlace, server: GitHubServer):
