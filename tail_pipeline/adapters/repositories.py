@@ -16,6 +16,7 @@ def open_repository(config: RepositoryConfig, repo_dir: Path) -> Repository:
             return LocalGitRepository(repo_dir, config.base_branch)
         case GitHubHosted():
             # PyGithub loads when a run opens the repository, not with the code location.
+            from tail_pipeline.adapters.github.connection import Patience
             from tail_pipeline.adapters.github.repository import GitHubRepository
 
-            return GitHubRepository(config, repo_dir)
+            return GitHubRepository(config, repo_dir, Patience.asked_for_by(config))

@@ -187,6 +187,10 @@ class GitHubHosted(_Strict):
     )
     token_env: str = Field(default="GITHUB_TOKEN", description="Environment variable that holds the token.")
     app: GitHubApp | None = Field(default=None, description="In place of a token.")
+    seconds_between_writes: Annotated[float, Field(ge=0, le=60, strict=False)] = Field(
+        default=1.0,
+        description="GitHub asks for one, and counts reads too: a tenth of it is between those. GHES often needs none.",
+    )
 
 
 RepositoryConfig = LocalRepository | GitHubHosted

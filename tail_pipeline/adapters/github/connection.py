@@ -49,6 +49,11 @@ class Patience:
     between_requests_s: float = 0.1
     between_writes_s: float = 1.0
 
+    @classmethod
+    def asked_for_by(cls, config: GitHubHosted) -> Patience:
+        pause = config.seconds_between_writes
+        return cls(between_requests_s=pause / 10, between_writes_s=pause)
+
     def retry(self) -> GithubRetry:
         return GithubRetry(
             total=self.retries,
