@@ -212,4 +212,4 @@ def test_the_pull_request_of_a_closing_tail_says_so(history_repo: Path, new: lis
     week = load_week(repository, SUPPORT, None, IsoWeek(2026, 17))
     assert week.found is not None
     body = render_body(week.found.tail, week.trend, reviewer_agreement([]), path=PATH)
-    assert ("\nThe tail is closing.\n" in body) is said
+    assert ("**The tail is closing.**" in body) is said

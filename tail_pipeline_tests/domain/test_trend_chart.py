@@ -17,7 +17,7 @@ COUNTS = st.integers(0, 10**12)
 """What a tail file may hold, also after somebody edited it; nothing else in it reaches the chart."""
 
 CHART = re.compile(
-    "```mermaid\nxychart-beta\n"
+    "```mermaid\n%%\\{init: [^\n]+\\}%%\nxychart-beta\n"
     '  title "[^"\n]+"\n'
     r'  x-axis \[(?P<weeks>"W\d\d"(?:, "W\d\d")*)\]\n'
     r'  y-axis "clusters" 0 --> (?P<top>\d+)\n'

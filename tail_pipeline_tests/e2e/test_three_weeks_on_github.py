@@ -38,7 +38,11 @@ TOPICS = {
     "refunds": REFUNDS,
     "statutes": STATUTES,
     "tone": ["could you be friendlier in your answers", "be friendlier please", "please answer in a friendlier way"],
-    "invoice": ["send the invoice to another address", "the invoice goes to another address", "another invoice address"],
+    "invoice": [
+        "send the invoice to another address",
+        "the invoice goes to another address",
+        "another invoice address",
+    ],
     "password": ["I forgot my password", "my password is forgotten", "what to do about a forgotten password"],
     "parcel": ["the parcel arrived damaged", "a damaged parcel arrived", "my parcel was damaged when it arrived"],
     "voucher": ["the voucher code is rejected", "why is my voucher code rejected", "voucher code says rejected"],
@@ -64,9 +68,7 @@ class LethalGitHub(GitHubServer):
         """Exit code of the command; it ends by itself when it has fewer writes to make."""
         self._left, self._after = at_write, after
         self._started.clear()
-        self._victim = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._victim = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._started.set()
         code = self._victim.wait(timeout=300)
         self._victim = None
