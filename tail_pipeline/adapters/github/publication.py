@@ -9,7 +9,7 @@ from tail_pipeline.adapters.github.connection import Connection
 from tail_pipeline.adapters.github.history import HEADS, GitHubHistory
 from tail_pipeline.adapters.github.pull_requests import PullRequests, Wanted
 from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches
-from tail_pipeline.domain.errors import TransientError
+from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import Published, PublishedPullRequest, TailBranch
 from tail_pipeline.domain.pull_request import PullRequest
 
@@ -25,8 +25,9 @@ class Publication:
         """What ``Repository.publish`` promises."""
         if self.history.heads(wanted.branch).get(wanted.branch) != branch.head:
             raise TransientError(f"branch {wanted.branch} moved while its file was being written; run again")
-        kept = self._keep_what_was_not(wanted, branch)
-        head = self._commit(wanted, branch, kept)
+        notes: list[str] = []
+        kept = self._keep_what_was_not(wanted, branch, notes)
+        head = self._commit(wanted, branch, kept, notes)
         opened = PullRequests(self.api).open_or_renew(
             Wanted(wanted.branch, wanted.title, wanted.body, wanted.labels, wanted.reviewers),
             self.history.pull_request(wanted.branch),
@@ -34,9 +35,9 @@ class Publication:
         outcome = opened.outcome
         if outcome is Published.UNCHANGED and head != branch.head:
             outcome = Published.UPDATED
-        return PublishedPullRequest(opened.number, opened.url, head, outcome, opened.notes)
+        return PublishedPullRequest(opened.number, opened.url, head, outcome, (*notes, *opened.notes))
 
-    def _commit(self, wanted: PullRequest, branch: TailBranch, kept: int) -> str:
+    def _commit(self, wanted: PullRequest, branch: TailBranch, kept: int, notes: list[str]) -> str:
         """The branch's head with the file as wanted; the branch goes first, so that a deleted one is told from a new one."""
         parent = branch.head or self.history.base()
         if branch.head and TailBranches(self.history).file_at(parent, wanted.path) == wanted.text:
@@ -47,10 +48,10 @@ class Publication:
             commits.create(f"{HEADS}{wanted.branch}", commit)
         else:
             commits.move(wanted.branch, commit)
-        commits.create(_kept_ref(wanted.branch, kept + 1), commit)
+        self._keep(wanted.branch, kept + 1, commit, notes)
         return commit
 
-    def _keep_what_was_not(self, wanted: PullRequest, branch: TailBranch) -> int:
+    def _keep_what_was_not(self, wanted: PullRequest, branch: TailBranch, notes: list[str]) -> int:
         """Keep those of our commits that a run which died between branch and reference left without one.
 
         Returns how many are kept. A commit that a person rebased has a text that is kept already.
@@ -63,9 +64,12 @@ class Publication:
             if text not in texts:
                 texts.add(text)
                 kept.append(commit)
-                Commits(self.api).create(_kept_ref(wanted.branch, len(kept)), commit)
+                self._keep(wanted.branch, len(kept), commit, notes)
         return len(kept)
 
-
-def _kept_ref(branch: str, number: int) -> str:
-    return f"{PUBLISHED}{branch}/{number:06d}"
+    def _keep(self, branch: str, number: int, commit: str, notes: list[str]) -> None:
+        """Remember a commit of ours; where the server refuses such references, only what people amend away is forgotten."""
+        try:
+            Commits(self.api).create(f"{PUBLISHED}{branch}/{number:06d}", commit)
+        except PermanentError as error:
+            notes.append(f"what was published on {branch} is remembered as long as nobody rewrites its history: {error}")

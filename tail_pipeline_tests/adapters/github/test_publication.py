@@ -146,6 +146,14 @@ def test_what_was_published_is_kept_out_of_peoples_reach(place: GitHubPlace, ser
 # Re-runs
 
 
+def test_a_server_that_keeps_no_such_references_is_a_note_and_no_failure(place: GitHubPlace, server: GitHubServer):
+    refused = Fault("refused", Reply(422, {"message": "Reference update failed"}))
+    server.faults.next("POST", r"/git/refs$", meanwhile(lambda: None), refused)
+    published = run(place.opened())
+    assert (published.outcome, len(published.notes)) == (Published.CREATED, 1)
+    assert "remembered as long as nobody rewrites its history" in published.notes[0]
+
+
 def test_an_identical_re_run_writes_nothing(place: GitHubPlace, server: GitHubServer):
     run(place.opened())
     before = len(server.writes)
