@@ -48,7 +48,8 @@ def test_more_keys_than_one_query_takes_are_found(path: Path) -> None:
     with SqliteAnswerStore(path) as store:
         for number, key in enumerate(keys):
             store.put(key, StoredAnswer(number, 1, "run"))
-        assert [store.get_many(keys)[key].value for key in keys] == list(range(1_201))
+        found = store.get_many(keys)
+    assert [found[key].value for key in keys] == list(range(1_201))
 
 
 def test_an_answer_takes_the_place_of_the_one_it_goes_on_from(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The commands as people run them, on the example that ships."""
+"""What each command does and prints, on the example that ships."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tail_pipeline.cli import main
 from tail_pipeline.domain.weeks import Cadence, last_mining_days
 from tail_pipeline_tests.adapters.eval_texts import put, tail_text
 from tail_pipeline_tests.agent_server import AgentServer
@@ -183,7 +184,7 @@ def test_a_broken_configuration_exits_with_2_and_lists_everything(checkout: Path
     assert "eval/agents.yaml:3: foo: unknown key" in printed
 
 
-@pytest.mark.parametrize("command", ["mine", "backfill", "validate", "escalate", "check-deadline", "schemas", "demo"])
+@pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_has_help(command: str) -> None:
     assert f"tail-pipeline {command} [OPTIONS]" in run(command, "--help").stdout
 

@@ -25,7 +25,7 @@ from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL
 from tail_pipeline_tests.defs.pipeline import FAILING, ORDINARY, PASSING, REFUNDS, STATUTES, write_spans
-from tail_pipeline_tests.e2e.command import COMMAND
+from tail_pipeline_tests.e2e.command import COMMAND, run
 from tail_pipeline_tests.github_server import TOKEN, GitHubServer
 from tail_pipeline_tests.github_server.openapi import violations
 from tail_pipeline_tests.github_server.records import Issue
@@ -117,17 +117,16 @@ class Team:
         self._tick()
         before = len(self.server.writes)
         self._tick()
-        subprocess.run([COMMAND, "promote", "--repo", self.checkout], check=True, capture_output=True)
+        run("promote", "--repo", self.checkout)
         assert self.server.writes[before:] == []
 
     def escalate(self, week: IsoWeek) -> None:
         """Killed at one of its writes, then undisturbed, then twice more, which write nothing."""
         self._killed("escalate", week, up_to=3)
-        command = [COMMAND, "escalate", "--repo", self.checkout, "--week", str(week)]
-        subprocess.run(command, check=True, capture_output=True)
+        run("escalate", "--repo", self.checkout, "--week", week)
         before = len(self.server.writes)
         for _ in range(2):
-            subprocess.run(command, check=True, capture_output=True)
+            run("escalate", "--repo", self.checkout, "--week", week)
         assert self.server.writes[before:] == []
 
     def review(self, week: IsoWeek, decisions: Mapping[str, str]) -> None:

@@ -72,4 +72,6 @@ class Publication:
         try:
             Commits(self.api).create(f"{PUBLISHED}{branch}/{number:06d}", commit)
         except PermanentError as error:
-            notes.append(f"what was published on {branch} is remembered as long as nobody rewrites its history: {error}")
+            notes.append(
+                f"what was published on {branch} is remembered as long as nobody rewrites its history: {error}"
+            )
