@@ -24,6 +24,8 @@ from tail_pipeline.domain.errors import PermanentError, TailPipelineError
 
 Cell = tuple[Any, Any, str | None]
 
+_MINED_COLUMNS = "agent segment day reads spans failing clusters new cases handled verdict pull_request number".split()
+
 
 class _Group(click.Group):
     """Turns our errors into one message and an exit code; anything else is a bug and keeps its traceback."""
@@ -187,22 +189,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool, *, fresh: bool = Fal
     if as_json:
         print_json(rows)
     else:
-        columns = [
-            "agent",
-            "segment",
-            "day",
-            "reads",
-            "spans",
-            "failing",
-            "clusters",
-            "new",
-            "cases",
-            "handled",
-            "verdict",
-            "pull_request",
-            "number",
-        ]
-        print_table(rows, columns)
+        _print_mined(rows)
     told: set[str] = set()
     for row in rows:
         for warning in row["warnings"]:
@@ -214,3 +201,11 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool, *, fresh: bool = Fal
         click.echo(f"error: {error}", err=True)
     if errors:
         sys.exit(1)
+
+
+def _print_mined(rows: Sequence[dict[str, Any]]) -> None:
+    """One line for each cell, and below them where their pull requests are."""
+    print_table(rows, _MINED_COLUMNS)
+    for row in rows:
+        if row.get("url"):
+            click.echo(f"{named(row)} {row['day']}: {row['url']}")

@@ -49,4 +49,7 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
         for note in compared.notes:
             click.echo(note)
         click.echo(f"{len(errors)} errors, {len(found.undecided)} undecided, {len(found.outdated)} outdated")
+        if to_decide:
+            cases = "1 case" if len(to_decide) == 1 else f"{len(to_decide)} cases"
+            click.echo(f"the review fails: {cases} to decide or complete")
     sys.exit(1 if errors or to_decide else 0)

@@ -32,7 +32,7 @@ from tail_pipeline.domain.collection import SpanCollector
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.model_drafts import draft_cases
 from tail_pipeline.domain.novelty import Outcome
-from tail_pipeline.domain.ports import BranchState
+from tail_pipeline.domain.ports import BranchState, StoredFile
 from tail_pipeline.domain.publication import is_published, target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
@@ -289,7 +289,8 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             repository = checkout.repository()
             branch = target_branch(repository, proposal.path, agent.cadence)
             if branch.state in (BranchState.MERGED, BranchState.CLOSED):
-                yield _left_alone(branch.name, f"{branch.state}: not reopened")
+                where = repository.links(StoredFile(proposal.path, proposal.text, branch.name))
+                yield _left_alone(branch.name, f"{branch.state}: not reopened", where.pull_request)
                 return
             if branch.state is BranchState.ABSENT and not proposal.file.cases and not agent.open_empty_pr:
                 yield _left_alone(branch.name, "no case this week, and open_empty_pr is off")
@@ -340,7 +341,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "notes": list(published.notes),
                 "body": dg.MetadataValue.md(body),
             }
-            record = PullRequestRecord(branch.name, published.outcome, published.number, published.url, published.head)
+            record = PullRequestRecord(
+                branch.name, published.outcome, published.number, published.url, published.head, published.notes
+            )
             yield dg.MaterializeResult(value=record, metadata=metadata)
 
     return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
@@ -389,5 +392,8 @@ def _rows(keys: Iterable[SpanKey], scored: pl.LazyFrame) -> list[dict[str, Any]]
     return scored.join(wanted, on=["trace_id", "span_id"], how="semi").collect(engine="streaming").to_dicts()
 
 
-def _left_alone(branch: str, why: str) -> dg.MaterializeResult[Any]:
-    return dg.MaterializeResult(value=PullRequestRecord(branch, why), metadata={"outcome": why, "branch": branch})
+def _left_alone(branch: str, why: str, url: str | None = None) -> dg.MaterializeResult[Any]:
+    metadata: dict[str, Any] = {"outcome": why, "branch": branch}
+    if url:
+        metadata["url"] = dg.MetadataValue.url(url)
+    return dg.MaterializeResult(value=PullRequestRecord(branch, why, url=url), metadata=metadata)

@@ -30,13 +30,14 @@ class TailProposal:
 
 @dataclass(frozen=True)
 class PullRequestRecord:
-    """What ``tail_pr`` holds; ``outcome`` also says why nothing was published."""
+    """What ``tail_pr`` holds; ``outcome`` also says why nothing was published, ``notes`` what could not be done."""
 
     branch: str
     outcome: str
     number: int | None = None
     url: str | None = None
     head: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

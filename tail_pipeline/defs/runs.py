@@ -65,15 +65,9 @@ def mine_cells(
                 yield MinedCell(agent, day, segment, None, None, error)
                 continue
             prefix = asset_prefix(agent)
-            yield MinedCell(
-                agent,
-                day,
-                segment,
-                result.output_for_node(f"{prefix}__tail_yaml"),
-                result.output_for_node(f"{prefix}__tail_pr"),
-                None,
-                _warnings(result),
-            )
+            proposal = result.output_for_node(f"{prefix}__tail_yaml")
+            published: PullRequestRecord = result.output_for_node(f"{prefix}__tail_pr")
+            yield MinedCell(agent, day, segment, proposal, published, None, (*_warnings(result), *published.notes))
 
 
 def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:

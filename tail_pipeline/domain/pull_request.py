@@ -102,7 +102,7 @@ def render_body(
     ]
     room = MAX_BODY_CHARS - sum(len(part) + 2 for part in (*before, *after))
     table = _cases_table(file.cases, link, room)
-    parts = [*before, table, *_details(file.cases, room - len(table)), *after]
+    parts = [*before, table, *_details(file, room - len(table)), *after]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -228,17 +228,20 @@ def _expected(file: TailFile) -> str:
     return "## Expected outputs\n\n" + "\n".join(lines) if lines else ""
 
 
-def _details(cases: Sequence[TailCase], room: int) -> list[str]:
+def _details(file: TailFile, room: int) -> list[str]:
     """Per case, folded: what was asked, answered and proposed; as many whole cases as there is room for."""
     blocks: list[str] = []
-    for case in cases:
+    for case in file.cases:
         texts = [
             ("Input", case.input),
             ("The agent answered", case.cluster.observed_output),
             (_EXPECTED[case.expected_source], case.expected),
         ]
         parts = [f"{name}:\n\n{fenced(_excerpt(text))}" for name, text in texts if text]
-        if judged := _judged(case):
+        if case.cluster.paraphrases:
+            asked = "\n".join(f"- {inline(text)}" for text in case.cluster.paraphrases)
+            parts.insert(1, f"Others asked:\n\n{asked}")
+        if judged := _judged(case, file.rubric.rubric_min_score):
             parts.insert(-1 if case.expected else len(parts), f"How it was scored:\n\n{judged}")
         block = (
             f"<details><summary><code>{case.id}</code> {in_html(case.title, 120)}</summary>\n\n"
@@ -252,14 +255,16 @@ def _details(cases: Sequence[TailCase], room: int) -> list[str]:
     return blocks
 
 
-def _judged(case: TailCase) -> str:
-    """Faithfulness, and the criteria the answer did not fully meet, worst first.
+def _judged(case: TailCase, needed: float) -> str:
+    """The cluster's lowest score, faithfulness, and the criteria the answer did not fully meet, worst first.
 
     A judge quotes what it read, so its words are made inert.
     """
-    told = (
-        [] if case.cluster.faithfulness is None else [f"- faithfulness to the passages {case.cluster.faithfulness:.2f}"]
-    )
+    told = []
+    if case.cluster.lowest_score is not None:
+        told.append(f"- lowest score of the cluster {case.cluster.lowest_score:g}, where {needed:g} is needed")
+    if case.cluster.faithfulness is not None:
+        told.append(f"- faithfulness to the passages {case.cluster.faithfulness:.2f}")
     found = sorted(
         ((one.score, one) for one in case.cluster.judged if one.score is not None and one.score < 1),
         key=lambda pair: pair[0],

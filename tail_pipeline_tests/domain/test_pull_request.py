@@ -314,6 +314,13 @@ def test_a_folded_case_is_named_by_its_title() -> None:
     )
 
 
+def test_a_folded_case_says_how_low_it_scored_and_what_others_asked() -> None:
+    case = tail_case(cluster={"lowest_score": 0.4, "paraphrases": ["@all *hi*"]})
+    text = body(cases=[case])
+    assert "- lowest score of the cluster 0.4, where 0.82 is needed" in text
+    assert "Others asked:\n\n- @\u200ball \\*hi\\*\n" in text
+
+
 def test_before_the_first_decision_there_is_no_track_record() -> None:
     assert "Track record" not in body()
 

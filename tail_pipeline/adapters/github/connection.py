@@ -208,6 +208,8 @@ class Connection:
         if not value:
             why = f"the environment variable {variable} is not set"
             raise PermanentError(
-                self._failures.message("sign in", f"{why}; set it, or name another in eval/agents.yaml")
+                self._failures.message(
+                    "sign in", f"{why}; set it, or name another under repository: in eval/agents.yaml"
+                )
             )
         return value
