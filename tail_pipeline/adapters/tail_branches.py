@@ -101,6 +101,7 @@ class TailBranches:
                 for file in self._own_files(name, commit, tail_dir, abandoned=True)
                 if self.tail_branch(name, file.path).state is BranchState.CLOSED
             ]
+        # A reverted merge leaves the branch an ancestor of the base, or its pull request merged, and the base without the file.
         weeks = {f"{tail_dir}/{name.rpartition('/')[2].partition('.')[0]}.yaml" for name in (*branches, *last)}
         taken_back = {path: text for path in sorted(weeks - settled) if (text := self._once_on_base(path, base))}
         return [
