@@ -127,7 +127,7 @@ def undecided(text: str, path: str) -> list[Finding]:
     for index, case in enumerate(validated(document, TailFile).cases):
         if case.status == "proposed":
             findings.append(document.finding(("cases", index, "status"), "undecided; promote or reject it"))
-        elif case.status == "promoted" and case.expected is None:
+        elif case.status == "promoted" and not (case.expected or "").strip():
             findings.append(document.finding(("cases", index, "expected"), "promoted without an expected output"))
     return findings
 

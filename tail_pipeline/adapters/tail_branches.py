@@ -82,6 +82,7 @@ class TailBranches:
         week_branches = branch_of(f"{tail_dir}/*.yaml")
         branches = self.history.heads(week_branches)
         found = list(on_base.values())
+        settled = set(on_base)
         for name, commit in branches.items():
             if self._is_ancestor(commit, base):
                 continue
@@ -89,6 +90,7 @@ class TailBranches:
             if decision is not BranchState.MERGED:
                 own = self._own_files(name, commit, tail_dir, abandoned=decision is BranchState.CLOSED)
                 found += [file for file in own if file.path not in on_base or on_base[file.path].text != file.text]
+                settled |= {file.path for file in own if decision is BranchState.OPEN}
         published = self.history.published(f"{week_branches}/*")
         last = {number.rpartition("/")[0]: commit for number, commit in sorted(published.items())}
         for name, commit in last.items():
@@ -99,7 +101,13 @@ class TailBranches:
                 for file in self._own_files(name, commit, tail_dir, abandoned=True)
                 if self.tail_branch(name, file.path).state is BranchState.CLOSED
             ]
-        return found
+        # A reverted merge leaves the branch an ancestor of the base, or its pull request merged, and the base without the file.
+        weeks = {f"{tail_dir}/{name.rpartition('/')[2].partition('.')[0]}.yaml" for name in (*branches, *last)}
+        taken_back = {path: text for path in sorted(weeks - settled) if (text := self._once_on_base(path, base))}
+        return [
+            *(file for file in found if file.path not in taken_back),
+            *(StoredFile(path, text, branch_of(path), abandoned=True) for path, text in taken_back.items()),
+        ]
 
     def tail_branch(self, name: str, path: str) -> TailBranch:
         """What ``Repository.tail_branch`` promises."""
@@ -128,6 +136,11 @@ class TailBranches:
             text = self.file_at(head, path)
             state = BranchState.MERGED if any(version.text == text for version in merged) else BranchState.OPEN
         return TailBranch(name, state, head, versions)
+
+    def _once_on_base(self, path: str, base: str) -> str | None:
+        """What the base branch last held of a file that it has no more: somebody reverted its merge, or deleted it."""
+        texts = [version.text for version in self._versions(path, [base]) if version.text]
+        return texts[-1] if texts else None
 
     def kept(self, branch: str) -> list[str]:
         """Every commit that was published on a branch, oldest first."""

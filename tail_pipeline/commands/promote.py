@@ -42,7 +42,7 @@ def promote(repo: Path, as_json: bool, week: str | None, agent: str | None, segm
                 errors.append(f"{' '.join(part for part in (one.name, name) if part)}: {error}")
     if as_json:
         print_json(rows)
-    else:
+    elif rows or not errors:
         _print(rows)
     for message in errors:
         click.echo(f"error: {message}", err=True)

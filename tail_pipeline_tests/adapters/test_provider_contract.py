@@ -189,6 +189,17 @@ def test_a_deleted_week_is_found_as_abandoned(place: Place):
     assert place.repository.tail_files("eval/tail") == [StoredFile(PATH, TEXT, BRANCH, abandoned=True)]
 
 
+@pytest.mark.parametrize("delete_branch", [True, False])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_week_whose_merge_was_reverted_is_found_as_abandoned(place: Place, method: Method, *, delete_branch: bool):
+    publish(place)
+    edit(place, EDITED)
+    place.merge(BRANCH, method, delete=delete_branch)
+    edit(place, None, branch="main")
+    found = place.repository.tail_files("eval/tail")
+    assert [(file.path, file.branch, file.abandoned) for file in found] == [(PATH, BRANCH, True)]
+
+
 def test_a_segments_weeks_are_not_those_of_the_whole(place: Place):
     publish(place, path="eval/tail/acme/2026-W17.yaml")
     assert place.repository.tail_files("eval/tail") == []

@@ -118,3 +118,10 @@ def test_commands_that_race_promote_each_case_once(merged: Path) -> None:
     assert [racer.returncode for racer in racers] == [0, 0, 0], outputs
     assert (ids(merged, "acme"), ids(merged, "globex")) == (["tail-2026W17-acme-001"], ["tail-2026W16-globex-001"])
     assert git(merged, "status", "--porcelain") == ""
+
+
+def test_a_tenant_that_could_not_be_read_is_not_said_to_have_nothing_to_promote(merged: Path) -> None:
+    put(merged, "eval/tail/acme/2026-W17.yaml", "cases: [\n")
+    commit_all(merged, "Broken")
+
+    assert "nothing to promote" not in run(merged, "--segment", "acme", expect=1).stdout

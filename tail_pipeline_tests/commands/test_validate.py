@@ -69,8 +69,9 @@ def test_without_a_base_a_review_asks_for_all_decisions(reviewed: Path):
     assert [line.split(":")[1] for line in done.stdout.splitlines() if line.startswith("error: ")] == [f" {OLD}"]
 
 
-def test_a_promoted_case_without_an_expected_output_fails_a_review(reviewed: Path):
-    put(reviewed, NEW, tail_text("2026-W17", [case(NEW_CASE, status="promoted", expected=None)]))
+@pytest.mark.parametrize("expected", [None, " \n"])
+def test_a_promoted_case_without_an_expected_output_fails_a_review(reviewed: Path, expected: str | None):
+    put(reviewed, NEW, tail_text("2026-W17", [case(NEW_CASE, status="promoted", expected=expected)]))
 
     assert f"{NEW_CASE}: expected: promoted without an expected output" in validate(reviewed, "--review").stdout
 

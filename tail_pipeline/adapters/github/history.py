@@ -121,15 +121,26 @@ class GitHubHistory:
 
     def pull_request_state(self, branch: str) -> BranchState | None:
         found = self.pull_request(branch)
-        return None if found is None else state_of(found)
+        if found is None:
+            return None
+        # What was merged elsewhere is not on the base branch, and will not come there by this pull request.
+        elsewhere = state_of(found) is BranchState.MERGED and not self._is_into_base(found)
+        return BranchState.CLOSED if elsewhere else state_of(found)
 
     def pull_request(self, branch: str) -> PullRequest | None:
         """The pull request that speaks for a branch: an open one, else a merged one, else a closed one, the newest."""
         return min(self.pull_requests(branch), key=lambda one: (_RANK[state_of(one)], -one.number), default=None)
 
     def pull_requests(self, branch: str) -> list[PullRequest]:
-        """The open pull requests of a branch; where there is none, all it ever had."""
-        return self._open().get(branch) or self._of_branch(branch)
+        """The open pull requests of a branch into the base branch; where there is none, all it ever had.
+
+        Those into other branches count only where none ever led into the base branch: somebody retargeted it.
+        """
+        found = [one for one in self._open().get(branch, []) if self._is_into_base(one)]
+        if found:
+            return found
+        ever = self._of_branch(branch)
+        return [one for one in ever if self._is_into_base(one)] or ever
 
     def _open(self) -> dict[str, list[PullRequest]]:
         """All open pull requests of this very repository, by branch."""
@@ -155,6 +166,9 @@ class GitHubHistory:
         """Whether its branch is in this repository; a fork may have a branch of the same name."""
         head = self.api.given(pull_request.head, "list pull requests")
         return head.repo is not None and head.repo.full_name == self.api.name
+
+    def _is_into_base(self, pull_request: PullRequest) -> bool:
+        return self.api.given(pull_request.base, "list pull requests").ref == self.api.config.base_branch
 
     def _matching(self, namespace: str, pattern: str) -> dict[str, str]:
         """References by what follows the namespace; GitHub matches beginnings, the rest is done here."""

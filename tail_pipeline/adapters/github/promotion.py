@@ -43,7 +43,7 @@ class Promoting:
                 f"{wanted.path} on {self.api.config.base_branch} changed while cases were promoted; run again"
             )
         found = self._newest(wanted.branch)
-        if found is not None and state_of(found) is BranchState.CLOSED:
+        if found is not None and state_of(found) is BranchState.CLOSED and self._had(found, wanted):
             return PublishedPromotion(Promoted.DECLINED, found.html_url)
         head = self.history.heads(wanted.branch).get(wanted.branch)
         # A branch that was proposed says that the base is protected; trying again would leave a commit at every run.
@@ -99,13 +99,19 @@ class Promoting:
             messages = {one.sha: one.commit.message for one in commits}
         return all(is_ours(message, branches.file_at(sha, path) or "") for sha, message in messages.items())
 
+    def _had(self, declined: PullRequest, wanted: Promotion) -> bool:
+        """Whether a pull request that was declined had these very rows: others, or rows that were corrected since, are new."""
+        at = self.api.given(declined.head, f"look up the pull requests of {wanted.branch}").sha
+        text = TailBranches(self.history).file_at(at, wanted.path) or ""
+        return wanted.text.removeprefix(wanted.before or "") in text
+
     def _newest(self, branch: str) -> PullRequest | None:
-        """The pull request that counts: an earlier one that was merged does not speak for what is promoted now."""
+        """The pull request that counts: one of other cases, merged or declined, does not speak for what is promoted now."""
         return max(self.history.pull_requests(branch), key=lambda one: one.number, default=None)
 
     def _pull_request(self, wanted: Promotion, notes: tuple[str, ...]) -> PublishedPromotion:
         found = self._newest(wanted.branch)
-        still = None if found is None or state_of(found) is BranchState.MERGED else found
+        still = None if found is None or state_of(found) is not BranchState.OPEN else found
         opened = PullRequests(self.api).open_or_renew(
             Wanted(wanted.branch, wanted.title, wanted.body, wanted.labels, wanted.reviewers), still
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from tail_pipeline.adapters.github.connection import Connection
 from tail_pipeline.adapters.github.history import GitHubHistory
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
-from tail_pipeline.domain.ports import BranchState
+from tail_pipeline.domain.ports import BranchState, StoredFile
 from tail_pipeline_tests.adapters.github.runs import BRANCH, MORE, PATH, TEXT, run
 from tail_pipeline_tests.adapters.places import NO_WAIT, GitHubPlace
 from tail_pipeline_tests.github_server.records import Pull
@@ -27,6 +27,13 @@ def open_pull_request(server: GitHubServer, branch: str) -> None:
     repository, head = server.repository, server.person().branch(branch)
     pull = Pull(repository.new_id(), branch, head, "main", head, head)
     repository.add_issue(server.person("lead").account, branch, None, pull)
+
+
+def into_develop(server: GitHubServer) -> None:
+    """A second pull request of the week's branch, which leads elsewhere."""
+    repository, base, head = server.repository, server.person().branch("develop"), server.person().head(BRANCH)
+    pull = Pull(repository.new_id(), BRANCH, head, "develop", base, base)
+    repository.add_issue(server.person("lead").account, "Into develop", None, pull)
 
 
 # Long listings
@@ -111,6 +118,36 @@ def test_a_merged_pull_request_wins_over_one_that_was_closed(place: GitHubPlace,
     issue = repository.add_issue(server.person().account, "Mine", None, later)
     repository.close(issue, None)
     assert place.opened().tail_branch(BRANCH, PATH).state is BranchState.MERGED
+
+
+def test_one_into_another_branch_is_not_the_one_to_renew(place: GitHubPlace, server: GitHubServer):
+    run(place.opened())
+    into_develop(server)
+    assert run(place.opened(), text=MORE, body="## Renewed\n").number == 1
+
+
+def test_one_into_another_branch_does_not_keep_a_closed_week_open(place: GitHubPlace, server: GitHubServer):
+    run(place.opened())
+    into_develop(server)
+    server.person().close(1)
+    assert place.opened().tail_branch(BRANCH, PATH).state is BranchState.CLOSED
+
+
+def test_a_week_merged_into_another_branch_only_is_still_remembered(place: GitHubPlace, server: GitHubServer):
+    run(place.opened())
+    into_develop(server)
+    server.person().merge(2)
+    server.person().close(1)
+    assert place.opened().tail_files("eval/tail") == [StoredFile(PATH, TEXT, BRANCH, abandoned=True)]
+
+
+def test_a_retargeted_pull_request_gets_no_second_one(place: GitHubPlace, server: GitHubServer):
+    run(place.opened())
+    server.person().branch("develop")
+    (issue,) = server.repository.pulls()
+    assert issue.pull
+    issue.pull.base = "develop"
+    assert run(place.opened(), text=MORE).number == 1
 
 
 def test_a_file_names_the_pull_request_that_merged_it(place: GitHubPlace, server: GitHubServer):

@@ -173,6 +173,29 @@ def test_a_declined_proposal_is_not_made_again(place: GitHubPlace, server: GitHu
     assert server.writes[before:] == []
 
 
+@pytest.mark.parametrize("delete_branch", [True, False])
+@pytest.mark.parametrize("text", [f"{TEXT}  - id: tail-2026W17-002\n", f"{TEXT}    expected: corrected\n"])
+def test_other_rows_than_those_that_were_declined_are_proposed(
+    place: GitHubPlace, server: GitHubServer, text: str, *, delete_branch: bool
+):
+    server.person().protect()
+    promote(place)
+    server.person().close(1)
+    if delete_branch:
+        server.person().delete_branch(BRANCH)
+    outcomes = [promote(place, text=text).outcome for _ in range(2)]
+    found = outcomes, [one.state for one in server.repository.pulls()], server.person().read(BRANCH, PATH)
+    assert found == ([Promoted.PROPOSED] * 2, ["closed", "open"], text)
+
+
+def test_rows_that_were_declined_stay_declined_when_others_come_before_them(place: GitHubPlace, server: GitHubServer):
+    server.person().protect()
+    promote(place)
+    server.person().close(1)
+    server.person().push("main", {PATH: OTHERS})
+    assert promote(place, before=OTHERS, text=REBUILT).outcome is Promoted.DECLINED
+
+
 def test_more_cases_are_added_to_an_open_proposal(place: GitHubPlace, server: GitHubServer):
     server.person().protect()
     promote(place)
