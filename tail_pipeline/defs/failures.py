@@ -55,13 +55,13 @@ def failure_message(events: Iterable[dg.DagsterEvent]) -> str | None:
             if failure.user_failure_data and failure.user_failure_data.description:
                 return failure.user_failure_data.description
             cause = failure.error.cause or failure.error if failure.error else None
-            return _without_class(cause.message) if cause else "the step failed without a message"
+            return without_class(cause.message) if cause else "the step failed without a message"
         if event.event_type is dg.DagsterEventType.RUN_FAILURE:
             ended = event.message or "the run failed before its first step"
     return ended
 
 
-def _without_class(message: str) -> str:
+def without_class(message: str) -> str:
     """Our own errors say everything themselves."""
     ours = message.strip().startswith("tail_pipeline.domain.errors.")
     return message.strip().partition(": ")[2] if ours else message.strip()
