@@ -82,13 +82,28 @@ def test_mining_is_on_monday_at_nine_and_the_deadline_at_noon() -> None:
     assert [one["cron"] for one in workflow("tail-mine")[True]["schedule"]] == ["0 9 * * 1", "0 12 * * 1"]
 
 
-def test_each_cron_starts_one_job() -> None:
-    conditions = {job: content["if"] for job, content in workflow("tail-mine")["jobs"].items()}
+CONDITION = re.compile(r"\$\{\{ (!?)startsWith\(github\.event\.schedule, '([^']*)'\) \}\}")
 
-    assert conditions == {
-        "mine": "${{ github.event.schedule != '0 12 * * 1' }}",
-        "deadline": "${{ github.event.schedule == '0 12 * * 1' }}",
-    }
+
+def started(schedule: str) -> list[str]:
+    """The jobs that a run starts; started by hand, it has the empty schedule."""
+    jobs = []
+    for job, content in workflow("tail-mine")["jobs"].items():
+        condition = CONDITION.fullmatch(content["if"])
+        assert condition is not None
+        if schedule.startswith(condition[2]) != bool(condition[1]):
+            jobs.append(job)
+    return jobs
+
+
+@pytest.mark.parametrize("days", ["* * 1", "* * *", "1 * *"])
+@pytest.mark.parametrize(("time", "job"), [("0 9", "mine"), ("0 12", "deadline")])
+def test_the_time_of_a_cron_starts_one_job_whatever_the_days(time: str, days: str, job: str) -> None:
+    assert started(f"{time} {days}") == [job]
+
+
+def test_a_run_that_is_started_by_hand_mines() -> None:
+    assert started("") == ["mine"]
 
 
 def test_promotion_follows_a_merge_of_any_tail_file_and_can_be_started_by_hand() -> None:
@@ -174,6 +189,29 @@ def test_what_is_kept_is_what_is_restored() -> None:
     ]
 
     assert [(one["path"], one["key"].startswith(one["restore-keys"])) for one in restored] == [(kept["path"], True)] * 2
+
+
+@pytest.mark.parametrize("place", [place for place, script in SCRIPTS.items() if "tail-pipeline " in script])
+def test_what_our_command_prints_commands_no_runner(place: str) -> None:
+    before, _, _ = SCRIPTS[place].partition("tail-pipeline ")
+
+    assert 'echo "::stop-commands::$(openssl rand -hex 16)"\n' in before
+
+
+def test_every_job_installs_what_the_repository_variables_name() -> None:
+    installed = [
+        step["with"]
+        for name in NAMES
+        for content in workflow(name)["jobs"].values()
+        for step in content["steps"]
+        if step.get("uses") == "./.github/actions/install"
+    ]
+    named = {
+        "package": "${{ vars.TAIL_PIPELINE_PACKAGE || '.' }}",
+        "constraints": "${{ vars.TAIL_PIPELINE_CONSTRAINTS }}",
+    }
+
+    assert installed == [named] * 4
 
 
 def command_lines() -> list[str]:
