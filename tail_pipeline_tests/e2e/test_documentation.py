@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tail_pipeline.adapters.eval_files import load_configuration
+from tail_pipeline.adapters.eval_files import load_configuration, parse_removed_cases
 from tail_pipeline.adapters.traces_postgres import PostgresTraceStore
 from tail_pipeline.domain.agents import Agent, Endpoint, GitHubApp, GitHubHosted, LocalRepository
 from tail_pipeline.domain.spans import SegmentFilter
@@ -35,6 +35,12 @@ def test_the_configuration_in_the_readme_loads(tmp_path: Path) -> None:
         (tmp_path / name[0]).write_text(block, encoding="utf-8")
 
     assert load_configuration(tmp_path).agents[0].segment_names == ["acme", "globex"]
+
+
+def test_the_removed_case_in_the_readme_can_be_read() -> None:
+    (shown,) = [block for block in blocks("README.md", "yaml") if "eval/cases_removed.yaml" in block]
+
+    assert [case.id for case in parse_removed_cases(shown, "README.md").removed] == ["tail-2026W17-001"]
 
 
 def documented(path: str, table: str) -> set[str]:
@@ -90,7 +96,11 @@ def messages() -> list[str]:
 @pytest.fixture(scope="module")
 def source() -> str:
     """What the code says, with ``…`` where it puts something in."""
-    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tail_pipeline" / "adapters").rglob("*.py"))
+    paths = [
+        *(ROOT / "tail_pipeline" / "adapters").rglob("*.py"),
+        ROOT / ".github" / "actions" / "install" / "action.yml",
+    ]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths)
     return re.sub(r"\{[^{}]*\}", "…", text)
 
 
