@@ -206,14 +206,12 @@ def test_a_wrong_key_found_by_one_thread_stops_the_others(model_server: ModelSer
 
 def test_a_thread_that_waits_is_woken_by_what_will_not_pass(model_server: ModelServer):
     """The wait it was told is two minutes; the real clock runs here."""
-    limited = threading.Event()
+    # Both are on their way before either is answered: one that starts later would wait its turn.
+    both_sent = threading.Barrier(2, timeout=60)
 
     def limit_the_first(request: Request) -> Reply:
-        if request.user == "first":
-            limited.set()
-            return rate_limited_reply({"Retry-After": "120"})
-        limited.wait(timeout=60)
-        return wrong_key_reply(request)
+        both_sent.wait()
+        return rate_limited_reply({"Retry-After": "120"}) if request.user == "first" else wrong_key_reply(request)
 
     def stopped(model: ChatModel, prompt: str) -> None:
         with pytest.raises(PermanentError):

@@ -25,7 +25,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_demo_prints_every_week_and_where_to_look(demo: tuple[Path, str]) -> None:
     target, printed = demo
 
-    rows = [line.split() for line in printed.splitlines() if line.startswith("simulated-support")]
+    rows = [line.split() for line in printed.splitlines() if line.startswith("simulated-support ") and "://" not in line]
     assert [row[1] for row in rows] == [f"{week}-1" for week in WEEKS]
     assert "simulated" in printed
     assert (target / ".tail" / "pull_requests" / "2026-W17.md").exists()
