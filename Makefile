@@ -3,8 +3,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 STAMP := $(VENV)/.installed
-# One more than there are cores: tests that wait for a daemon or a server leave one idle.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 UI_REPO = $(abspath $(or $(TAIL_PIPELINE_REPO),$(DEMO)))
 
 .DEFAULT_GOAL := help
@@ -32,7 +30,7 @@ dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for anothe
 	$(BIN)/dagster dev --workspace workspace.yaml
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: install ## format, lint, types, import contracts, workflows, code location
 	$(BIN)/ruff format --check .

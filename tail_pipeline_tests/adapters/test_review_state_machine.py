@@ -362,6 +362,6 @@ def _few(examples: int) -> settings:
 
 
 TestReviewingLocally = ReviewingLocally.TestCase
-TestReviewingLocally.settings = _few(15)
+TestReviewingLocally.settings = _few(9)
 TestReviewingOnGitHub = ReviewingOnGitHub.TestCase
-TestReviewingOnGitHub.settings = _few(5)
+TestReviewingOnGitHub.settings = _few(4)
