@@ -208,4 +208,4 @@ def _print_mined(rows: Sequence[dict[str, Any]]) -> None:
     print_table(rows, _MINED_COLUMNS)
     for row in rows:
         if row.get("url"):
-            click.echo(f"{named(row)} {row['day']}: {row['url']}")
+            click.echo(f"{named(row)}: {row['url']}")

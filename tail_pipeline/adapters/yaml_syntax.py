@@ -66,9 +66,9 @@ class Source:
         return _LINE_END.split(self.text)
 
     def line_of(self, mark: Any) -> int:
-        """1-based; libyaml begins a line behind U+0085, U+2028 and U+2029 as well."""
+        """1-based; libyaml begins a line behind U+0085, U+2028 and U+2029 as well, and may end beyond the last one."""
         line: int = mark.line + 1 - bisect_left(self._yaml_only_line_ends, mark.index)
-        return line
+        return min(line, len(self.lines))
 
     def finding(self, line: int, message: str) -> Finding:
         return Finding(self.file, line, message, self.case_before(line))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tail_pipeline.adapters.eval_files import parse_tail
@@ -106,6 +106,7 @@ EDITS = st.lists(
 
 @settings(max_examples=300)
 @given(EDITS)
+@example([(0, 0, b"\r"), (1722, 3, b"\t")])
 def test_no_edit_of_bytes_gives_anything_but_findings_with_lines_of_the_file(edits: list[tuple[int, int, bytes]]):
     data = bytearray(healthy_text().encode())
     for place, length, typed in edits:
