@@ -66,16 +66,6 @@ def test_the_pasted_injection_stays_inert_in_the_body(demo: tuple[Path, str]) ->
     assert "<script>" not in bodies
 
 
-def test_a_second_demo_changes_nothing(demo: tuple[Path, str]) -> None:
-    target, _ = demo
-    before = git(target, "for-each-ref")
-
-    printed = run_installed("demo", "--to", target, "--example", EXAMPLE_EVAL).stdout
-
-    assert git(target, "for-each-ref") == before
-    assert printed.count("unchanged") == len(WEEKS)
-
-
 def test_escalate_prints_the_verdict_and_raises_once(demo: tuple[Path, str]) -> None:
     target, _ = demo
 
