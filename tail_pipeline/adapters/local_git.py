@@ -75,7 +75,8 @@ class LocalGitRepository:
         outcome = Published.UNCHANGED
         if branch.head is None or self._branches.file_at(head, pull_request.path) != pull_request.text:
             self._refuse_checked_out(pull_request.branch)
-            commit = self._commit(pull_request, parent=head)
+            message = with_trailer(pull_request.commit_message, pull_request.text)
+            commit = self._checkout.commit_file(pull_request.path, pull_request.text, message, parent=head)
             try:
                 old = branch.head or "0" * len(commit)
                 number = len(self._branches.kept(pull_request.branch)) + 1
@@ -149,10 +150,6 @@ class LocalGitRepository:
             raise PermanentError(
                 f"branch {branch} is checked out in {where}; switch to another branch there, then run again"
             )
-
-    def _commit(self, pull_request: PullRequest, *, parent: str) -> str:
-        message = with_trailer(pull_request.commit_message, pull_request.text)
-        return self._checkout.commit_file(pull_request.path, pull_request.text, message, parent=parent)
 
     def _number(self, branch: str) -> int:
         """The pull request's number: the one it has, else the next free one, claimed by creating its file."""

@@ -7,7 +7,8 @@ references of its own, out of their reach: no case id is given out twice, and no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from posixpath import dirname
 from typing import Protocol
@@ -81,33 +82,54 @@ class TailBranches:
         }
         week_branches = branch_of(f"{tail_dir}/*.yaml")
         branches = self.history.heads(week_branches)
-        found = list(on_base.values())
-        settled = set(on_base)
-        for name, commit in branches.items():
-            if self._is_ancestor(commit, base):
-                continue
-            decision = self.history.pull_request_state(name)
-            if decision is not BranchState.MERGED:
-                own = self._own_files(name, commit, tail_dir, abandoned=decision is BranchState.CLOSED)
-                found += [file for file in own if file.path not in on_base or on_base[file.path].text != file.text]
-                settled |= {file.path for file in own if decision is BranchState.OPEN}
         published = self.history.published(f"{week_branches}/*")
         last = {number.rpartition("/")[0]: commit for number, commit in sorted(published.items())}
-        for name, commit in last.items():
-            if name in branches or (name.count(".") == 0 and any(branch_of(path) == name for path in on_base)):
-                continue
-            found += [
-                file
-                for file in self._own_files(name, commit, tail_dir, abandoned=True)
-                if self.tail_branch(name, file.path).state is BranchState.CLOSED
-            ]
-        # A reverted merge leaves the branch an ancestor of the base, or its pull request merged, and the base without the file.
+        deleted = {name: commit for name, commit in last.items() if name not in branches}
+        unmerged = [*self._unmerged(branches, tail_dir, on_base), *self._deleted(deleted, tail_dir, on_base)]
         weeks = {f"{tail_dir}/{name.rpartition('/')[2].partition('.')[0]}.yaml" for name in (*branches, *last)}
-        taken_back = {path: text for path in sorted(weeks - settled) if (text := self._once_on_base(path, base))}
-        return [
-            *(file for file in found if file.path not in taken_back),
-            *(StoredFile(path, text, branch_of(path), abandoned=True) for path, text in taken_back.items()),
-        ]
+        taken_back = self._taken_back(weeks - on_base.keys(), base, branches)
+        return [*on_base.values(), *(file for file in unmerged if file.path not in taken_back), *taken_back.values()]
+
+    def _unmerged(
+        self, branches: Mapping[str, str], tail_dir: str, on_base: Mapping[str, StoredFile]
+    ) -> Iterator[StoredFile]:
+        """The files that branches have otherwise than the base; abandoned where their pull request was closed."""
+        for name, commit in branches.items():
+            if self._is_ancestor(commit, self.history.base()):
+                continue
+            decision = self.history.pull_request_state(name)
+            if decision is BranchState.MERGED:
+                continue
+            for file in self._own_files(name, commit, tail_dir, abandoned=decision is BranchState.CLOSED):
+                if file.path not in on_base or on_base[file.path].text != file.text:
+                    yield file
+
+    def _deleted(
+        self, deleted: Mapping[str, str], tail_dir: str, on_base: Mapping[str, StoredFile]
+    ) -> Iterator[StoredFile]:
+        """What was last published on branches that are gone and that nobody merged."""
+        on_main = {branch_of(path) for path in on_base}
+        for name, commit in deleted.items():
+            if name in on_main:
+                continue
+            for file in self._own_files(name, commit, tail_dir, abandoned=True):
+                if self.tail_branch(name, file.path).state is BranchState.CLOSED:
+                    yield file
+
+    def _taken_back(self, paths: AbstractSet[str], base: str, branches: Mapping[str, str]) -> dict[str, StoredFile]:
+        """Files the base branch held and holds no more: somebody reverted their merge, or deleted them.
+
+        The branch is then an ancestor of the base, or its pull request merged, so nothing else tells of them.
+        """
+        found = {}
+        for path in sorted(paths):
+            name = branch_of(path)
+            if name in branches and self.history.pull_request_state(name) is BranchState.OPEN:
+                continue
+            texts = [version.text for version in self._versions(path, [base]) if version.text]
+            if texts:
+                found[path] = StoredFile(path, texts[-1], name, abandoned=True)
+        return found
 
     def tail_branch(self, name: str, path: str) -> TailBranch:
         """What ``Repository.tail_branch`` promises."""
@@ -136,11 +158,6 @@ class TailBranches:
             text = self.file_at(head, path)
             state = BranchState.MERGED if any(version.text == text for version in merged) else BranchState.OPEN
         return TailBranch(name, state, head, versions)
-
-    def _once_on_base(self, path: str, base: str) -> str | None:
-        """What the base branch last held of a file that it has no more: somebody reverted its merge, or deleted it."""
-        texts = [version.text for version in self._versions(path, [base]) if version.text]
-        return texts[-1] if texts else None
 
     def kept(self, branch: str) -> list[str]:
         """Every commit that was published on a branch, oldest first."""

@@ -198,7 +198,7 @@ class TailBranch:
 class StoredFile:
     """A file of the repository and where it was found: on the base branch (None) or on an unmerged tail branch.
 
-    ``abandoned`` when that branch was deleted before anybody merged it.
+    ``abandoned`` when nobody merged it: the branch was deleted, its pull request closed, or its merge reverted.
     """
 
     path: str

@@ -13,10 +13,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline.defs.build import build_definitions
+from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline.domain.weeks import IsoWeek
@@ -58,6 +60,24 @@ class Pipeline:
             instance=self.instance, scheduled_execution_time=at, repository_def=self.repository
         )
         return self.repository.get_schedule_def(schedule).evaluate_tick(context)
+
+    def evaluate(self, sensor: dg.SensorDefinition, cursor: str | None) -> SensorExecutionData:
+        """What a sensor finds at this cursor; a reaction to a run that failed is an error."""
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            cursor=cursor,
+            repository_def=self.repository,
+            resources={"checkout": Checkout(repo_dir=str(self.checkout), retry_wait_s=0)},
+        )
+        found = sensor.evaluate_tick(context)
+        assert [one for one in found.dagster_run_reactions if one.error] == []
+        return found
+
+    @property
+    def alarms(self) -> dict[str, str]:
+        """File name → text of the alarms that were raised."""
+        folder = self.checkout / ".tail" / "alarms"
+        return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
 
     def land(self, *partitions: str) -> None:
         """Say that these cells have their pull request."""

@@ -9,7 +9,6 @@ import pytest
 from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.adapters.local_git import LocalGitRepository
 from tail_pipeline.defs.deadline import alarm_sensor, check_deadline, failure_sensor
-from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.weeks import MiningDay
 from tail_pipeline_tests.conftest import git
@@ -58,29 +57,11 @@ def repository_of(calendar: Pipeline) -> LocalGitRepository:
     return LocalGitRepository(calendar.checkout, "main")
 
 
-def alarms(calendar: Pipeline) -> dict[str, str]:
-    folder = calendar.checkout / ".tail" / "alarms"
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
-
-
-def tick(calendar: Pipeline, sensor: dg.SensorDefinition, cursor: str | None) -> str | None:
-    """One evaluation of a sensor; the cursor for the next."""
-    context = dg.build_sensor_context(
-        instance=calendar.instance,
-        cursor=cursor,
-        repository_def=calendar.repository,
-        resources={"checkout": Checkout(repo_dir=str(calendar.checkout), retry_wait_s=0)},
-    )
-    ticked = sensor.evaluate_tick(context)
-    assert [one for one in ticked.dagster_run_reactions if one.error] == []
-    return ticked.cursor
-
-
 def test_a_day_with_all_its_pull_requests_is_quiet(tenants: Pipeline) -> None:
     tenants.land("2026-W17-1|acme", "2026-W17-1|globex")
 
     assert deadline(tenants).success
-    assert alarms(tenants) == {}
+    assert tenants.alarms == {}
 
 
 def test_a_missing_cell_fails_the_run_and_raises_the_alarm(tenants: Pipeline) -> None:
@@ -90,15 +71,15 @@ def test_a_missing_cell_fails_the_run_and_raises_the_alarm(tenants: Pipeline) ->
 
     assert failure_of(result) == ("without a pull request:\nsimulated-support globex 2026-W17-1: never mined")
     assert [event for event in result.all_events if event.is_step_up_for_retry] == []
-    assert list(alarms(tenants)) == ["simulated-support.2026-W17-1.md"]
-    assert "- `globex`: never mined\n" in alarms(tenants)["simulated-support.2026-W17-1.md"]
+    assert list(tenants.alarms) == ["simulated-support.2026-W17-1.md"]
+    assert "- `globex`: never mined\n" in tenants.alarms["simulated-support.2026-W17-1.md"]
 
 
 def test_what_the_last_failed_run_said_is_in_the_failure_and_in_the_alarm(calendar: Pipeline) -> None:
     assert not calendar.mine().success
 
     assert f"2026-W17-1: failed: {STORE_IS_DOWN}" in failure_of(deadline(calendar))
-    (text,) = alarms(calendar).values()
+    (text,) = calendar.alarms.values()
     assert "no file matches" in text
 
 
@@ -135,24 +116,24 @@ def test_an_alarm_that_says_nothing_new_is_not_written_again(calendar: Pipeline)
 def test_an_alarm_follows_what_is_mined_and_says_when_it_is_over(tenants: Pipeline) -> None:
     sensor = alarm_sensor(agent_of(tenants))
     deadline(tenants)
-    cursor = tick(tenants, sensor, None)
+    cursor = tenants.evaluate(sensor, None).cursor
 
     tenants.land("2026-W17-1|acme")
-    cursor = tick(tenants, sensor, cursor)
-    (text,) = alarms(tenants).values()
+    cursor = tenants.evaluate(sensor, cursor).cursor
+    (text,) = tenants.alarms.values()
     assert "1 cell of mining day 2026-W17-1.\n\n- `globex`: never mined" in text
 
     tenants.land("2026-W17-1|globex")
-    tick(tenants, sensor, cursor)
-    (text,) = alarms(tenants).values()
+    tenants.evaluate(sensor, cursor)
+    (text,) = tenants.alarms.values()
     assert text.startswith("# Over: regression tail 2026-W17-1 of simulated-support\n")
 
 
 def test_a_cell_that_is_mined_raises_no_alarm(tenants: Pipeline) -> None:
     tenants.land("2026-W17-1|acme")
-    tick(tenants, alarm_sensor(agent_of(tenants)), None)
+    tenants.evaluate(alarm_sensor(agent_of(tenants)), None)
 
-    assert alarms(tenants) == {}
+    assert tenants.alarms == {}
 
 
 def test_a_day_that_was_mined_late_is_over_at_the_next_look_of_the_deadline(calendar: Pipeline) -> None:
@@ -160,25 +141,25 @@ def test_a_day_that_was_mined_late_is_over_at_the_next_look_of_the_deadline(cale
     calendar.land("2026-W17-1")
 
     assert deadline(calendar).success
-    (text,) = alarms(calendar).values()
+    (text,) = calendar.alarms.values()
     assert text.startswith("# Over")
 
 
 def test_a_failed_run_raises_the_alarm_at_once(calendar: Pipeline) -> None:
     sensor = failure_sensor([agent_of(calendar)], now=lambda: at("2026-04-20T09:10"))
-    cursor = tick(calendar, sensor, None)
+    cursor = calendar.evaluate(sensor, None).cursor
     assert not calendar.mine().success
 
-    tick(calendar, sensor, cursor)
+    calendar.evaluate(sensor, cursor)
 
-    (text,) = alarms(calendar).values()
+    (text,) = calendar.alarms.values()
     assert "- failed\n" in text
     assert "no file matches" in text
 
 
 def test_a_failed_backfill_from_the_ui_raises_the_alarm(calendar: Pipeline) -> None:
     sensor = failure_sensor([agent_of(calendar)], now=lambda: at("2026-04-20T09:10"))
-    cursor = tick(calendar, sensor, None)
+    cursor = calendar.evaluate(sensor, None).cursor
     job = calendar.repository.get_job("__ASSET_JOB")
     result = job.execute_in_process(
         instance=calendar.instance,
@@ -188,43 +169,43 @@ def test_a_failed_backfill_from_the_ui_raises_the_alarm(calendar: Pipeline) -> N
     )
     assert (result.success, result.dagster_run.job_name) == (False, "__ASSET_JOB")
 
-    tick(calendar, sensor, cursor)
+    calendar.evaluate(sensor, cursor)
 
-    assert list(alarms(calendar)) == ["simulated-support.2026-W16-1.md"]
+    assert list(calendar.alarms) == ["simulated-support.2026-W16-1.md"]
 
 
 def test_a_failed_backfill_of_long_ago_alarms_nobody(calendar: Pipeline) -> None:
     sensor = failure_sensor([agent_of(calendar)], now=lambda: at("2026-05-11T09:10"))
-    cursor = tick(calendar, sensor, None)
+    cursor = calendar.evaluate(sensor, None).cursor
     calendar.mine("2026-W16-1")
 
-    tick(calendar, sensor, cursor)
+    calendar.evaluate(sensor, cursor)
 
-    assert alarms(calendar) == {}
+    assert calendar.alarms == {}
 
 
 def test_a_failed_run_of_a_cell_that_has_its_pull_request_alarms_nobody(calendar: Pipeline) -> None:
     sensor = failure_sensor([agent_of(calendar)], now=lambda: at("2026-04-20T09:10"))
     calendar.land("2026-W17-1")
-    cursor = tick(calendar, sensor, None)
+    cursor = calendar.evaluate(sensor, None).cursor
     calendar.mine()
 
-    tick(calendar, sensor, cursor)
+    calendar.evaluate(sensor, cursor)
 
-    assert alarms(calendar) == {}
+    assert calendar.alarms == {}
 
 
 def test_the_failure_of_the_deadline_job_sets_off_nothing(calendar: Pipeline) -> None:
     sensor = failure_sensor([agent_of(calendar)], now=lambda: at("2026-04-20T12:10"))
-    cursor = tick(calendar, sensor, None)
+    cursor = calendar.evaluate(sensor, None).cursor
     deadline(calendar)
-    before = alarms(calendar)
+    before = calendar.alarms
     runs = calendar.instance.get_runs_count()
 
     for _ in range(2):
-        cursor = tick(calendar, sensor, cursor)
+        cursor = calendar.evaluate(sensor, cursor).cursor
 
-    assert (alarms(calendar), calendar.instance.get_runs_count()) == (before, runs)
+    assert (calendar.alarms, calendar.instance.get_runs_count()) == (before, runs)
 
 
 def test_the_failure_sensor_is_bound_to_no_list_of_jobs(calendar: Pipeline) -> None:

@@ -13,7 +13,6 @@ from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.defs.automation import escalation_job, escalation_sensor
 from tail_pipeline.defs.cells import MAX_LANDED_PER_TICK
 from tail_pipeline.defs.failures import ESCALATION_RETRIES, as_dagster_failures
-from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.tail_file import TailFile, render
 from tail_pipeline.domain.weeks import IsoWeek
@@ -52,13 +51,7 @@ class Escalations:
         """The run keys of what this tick requests and none before it did."""
         agent = load_agents(self.pipeline.checkout).agents[0]
         sensor = escalation_sensor(agent, escalation_job(agent), now=lambda: self.now)
-        context = dg.build_sensor_context(
-            instance=self.pipeline.instance,
-            cursor=self.cursor,
-            repository_def=self.pipeline.repository,
-            resources={"checkout": Checkout(repo_dir=str(self.pipeline.checkout), retry_wait_s=0)},
-        )
-        ticked = sensor.evaluate_tick(context)
+        ticked = self.pipeline.evaluate(sensor, self.cursor)
         self.cursor = ticked.cursor
         new = [one for one in ticked.run_requests or [] if one.run_key not in self.requested]
         self.requested |= {one.run_key or "": one for one in new}

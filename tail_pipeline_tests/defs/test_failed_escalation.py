@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.defs.deadline import failure_sensor
-from tail_pipeline.defs.resources import Checkout
 from tail_pipeline_tests.adapters.eval_texts import case, put, tail_text
 from tail_pipeline_tests.conftest import commit_all
 from tail_pipeline_tests.defs.pipeline import AGENT, Pipeline, configure, persistent_pipeline
@@ -48,40 +46,23 @@ def escalate(pipeline: Pipeline) -> bool:
 def fail(pipeline: Pipeline, now: str = "2026-04-20T10:00") -> None:
     """An escalation that fails, seen by the failure sensor at this moment."""
     sensor = failure_sensor(load_agents(pipeline.checkout).agents, now=lambda: at(now))
-    cursor = tick(pipeline, sensor, None)
+    cursor = pipeline.evaluate(sensor, None).cursor
     assert not escalate(pipeline)
-    tick(pipeline, sensor, cursor)
-
-
-def tick(pipeline: Pipeline, sensor: dg.SensorDefinition, cursor: str | None) -> str | None:
-    context = dg.build_sensor_context(
-        instance=pipeline.instance,
-        cursor=cursor,
-        repository_def=pipeline.repository,
-        resources={"checkout": Checkout(repo_dir=str(pipeline.checkout), retry_wait_s=0)},
-    )
-    ticked = sensor.evaluate_tick(context)
-    assert [one for one in ticked.dagster_run_reactions if one.error] == []
-    return ticked.cursor
-
-
-def alarms(pipeline: Pipeline) -> dict[str, str]:
-    folder = pipeline.checkout / ".tail" / "alarms"
-    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    pipeline.evaluate(sensor, cursor)
 
 
 def test_an_escalation_that_failed_raises_an_alarm_that_says_why(escalating: Pipeline) -> None:
     fail(escalating)
 
-    assert list(alarms(escalating)) == [ALARM]
-    assert "# Missing: escalation of 2026-W17: simulated-support\n" in alarms(escalating)[ALARM]
-    assert "eval/tail/2026-W17.yaml" in alarms(escalating)[ALARM]
+    assert list(escalating.alarms) == [ALARM]
+    assert "# Missing: escalation of 2026-W17: simulated-support\n" in escalating.alarms[ALARM]
+    assert "eval/tail/2026-W17.yaml" in escalating.alarms[ALARM]
 
 
 def test_an_escalation_of_a_week_that_pages_nobody_any_more_raises_none(escalating: Pipeline) -> None:
     fail(escalating, "2026-05-04T10:00")
 
-    assert alarms(escalating) == {}
+    assert escalating.alarms == {}
 
 
 def test_the_alarm_is_over_when_the_run_succeeds(escalating: Pipeline) -> None:
@@ -89,4 +70,4 @@ def test_the_alarm_is_over_when_the_run_succeeds(escalating: Pipeline) -> None:
     repair(escalating)
 
     assert escalate(escalating)
-    assert alarms(escalating)[ALARM].startswith("# Over: escalation of 2026-W17: simulated-support\n")
+    assert escalating.alarms[ALARM].startswith("# Over: escalation of 2026-W17: simulated-support\n")

@@ -56,13 +56,7 @@ class Promotions:
     def tick(self) -> list[dg.RunRequest]:
         """What this tick requests and none before it did."""
         agent = load_agents(self.checkout).agents[0]
-        context = dg.build_sensor_context(
-            instance=self.pipeline.instance,
-            cursor=self.cursor,
-            repository_def=self.pipeline.repository,
-            resources={"checkout": Checkout(repo_dir=str(self.checkout), retry_wait_s=0)},
-        )
-        ticked = promotion_sensor(agent, promotion_job(agent)).evaluate_tick(context)
+        ticked = self.pipeline.evaluate(promotion_sensor(agent, promotion_job(agent)), self.cursor)
         self.cursor, self.reason = ticked.cursor, ticked.skip_message
         new = [one for one in ticked.run_requests or [] if one.run_key not in self.keys]
         self.keys |= {one.run_key or "" for one in new}
