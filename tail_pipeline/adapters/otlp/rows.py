@@ -17,7 +17,6 @@ MAX_NAME_CHARS = 1_000
 """A longer session, tenant, model or class is cut and its unit marked as truncated: it is no name."""
 
 _NAMES = ("session_id", "agent", "node_class", "tenant", "model", "rubric_sha")
-_TEXTS = ("input", "output")
 _LISTS = ("contexts", "labels")
 _TIMES = ("start_time", "end_time", "feedback_time")
 
@@ -38,7 +37,7 @@ class Rows:
         for name, column in self._columns.items():
             column.append(row.get(name))
         self._places.append(place)
-        self._chars += sum(len(row[name] or "") for name in _TEXTS) + sum(map(len, row["contexts"] or ()))
+        self._chars += len(row["input"]) + len(row["output"] or "") + sum(map(len, row["contexts"] or ()))
 
     def taken(self) -> SpanBatch:
         """Everything added since the last time."""

@@ -301,7 +301,9 @@ def capped(text: str) -> Text:
 def _has_long_word(text: str) -> bool:
     """Whether ``_BASE64_RUN`` may be found: a run of that length covers one of these stretches, however it lies."""
     stretch = _SHORTEST_PICTURE // 2
-    return any(text.find(" ", at, at + stretch) < 0 for at in range(0, len(text) - stretch + 1, stretch))
+    return len(text) >= _SHORTEST_PICTURE and any(
+        text.find(" ", at, at + stretch) < 0 for at in range(0, len(text) - stretch + 1, stretch)
+    )
 
 
 def _without_picture(run: re.Match[str]) -> str:
