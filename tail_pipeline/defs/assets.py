@@ -132,8 +132,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         ):
             rubric = load_rubric(checkout.repository(), path)
             budget = CallBudget(agent.max_judge_calls)
-            paid_by = _payer(context, agent)
-            with checkout.scorer(agent, rubric, paid_by, budget, context.log.info) as scorer:
+            with checkout.scorer(agent, cell, rubric, budget, context.log.info) as scorer:
                 scored = scorer.scored(lambda: batches_of(spans))
                 frame = spool.write(_logged(context, (with_triggers(batch, rubric) for batch in scored)))
             summary = summarise(frame, rubric)
@@ -168,7 +167,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             background = BackgroundSample()
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
-            encoder = checkout.encoder(agent)
+            encoder = checkout.encoder(agent, cell)
             week = find_weighted_clusters(
                 failing,
                 background,
@@ -178,7 +177,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),
                 progress=context.log.info,
             )
-            with checkout.kept_answers(rubric, _payer(context, agent)) as answers:
+            with checkout.kept_answers(agent, cell, rubric) as answers:
                 titled = with_model_titles(week.clusters, answers)
             week = replace(week, clusters=titled.clusters)
             shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]
@@ -230,7 +229,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             needed = {(row["trace_id"], row["span_id"]): row for row in _spans_of_drafts(proposed, scored_spans)}
             alone = _spans_alone(clusters, scored_spans)
             one_run_a_week = agent.cadence is not Cadence.DAILY
-            with checkout.drafter(rubric, _payer(context, agent)) as drafter:
+            with checkout.drafter(agent, cell, rubric) as drafter:
                 drafts = draft_cases(proposed, needed, drafter)
             summary = summarise(scored_spans, rubric)
             file = build_tail_file(
@@ -347,11 +346,6 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             yield dg.MaterializeResult(value=record, metadata=metadata)
 
     return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
-
-
-def _payer(context: dg.AssetExecutionContext, agent: Agent) -> str:
-    """The cell that answers of models are booked on, the same for all its runs."""
-    return f"{agent.name} {context.partition_key}"
 
 
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
