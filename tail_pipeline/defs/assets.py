@@ -107,7 +107,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
                     "undeclared_segments": previews.counts_table(
-                        agent.segments.by, undeclared(agent.segments.values.values(), seen)
+                        agent.segments.by, undeclared(agent.segments.spellings, seen)
                     ),
                 }
                 results.append(checks.undeclared_segments(agent.segments, seen))
@@ -351,7 +351,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
     if agent.segments is None or cell.segment is None:
         return SegmentFilter(agent.name)
-    return SegmentFilter(agent.name, agent.segments.by, agent.segments.values[cell.segment])
+    return SegmentFilter(agent.name, agent.segments.by, agent.segments.spellings_of(cell.segment))
 
 
 def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
