@@ -235,10 +235,7 @@ def eval_dirs(config: AgentsConfig) -> list[str]:
 
 def cases_paths(agent: Agent, segment: str | None) -> list[str]:
     """The set everybody shares, and the segment's own where segments share a directory."""
-    shared = agent.cases_path(segment)
-    if segment is None or agent.eval_dir_of(segment) != agent.eval_dir:
-        return [shared]
-    return [shared, f"{agent.eval_dir}/cases/{segment}.yaml"]
+    return list(dict.fromkeys([agent.cases_path(segment), agent.own_cases_path(segment)]))
 
 
 def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str, Callable[[str, str], object], bool]]:
