@@ -104,7 +104,7 @@ class RunHistory:
             shard = storage.path_for_shard(run_id)
             for path in (shard, f"{shard}-wal", f"{shard}-shm"):
                 Path(path).unlink(missing_ok=True)
-        self.instance.delete_run(run_id)
+        self.instance.run_storage.delete_run(run_id)
 
     def _delete_rows(self, subject: Subject, run_ids: list[str]) -> None:
         storage = self.instance.event_log_storage
