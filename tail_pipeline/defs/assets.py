@@ -59,12 +59,13 @@ from tail_pipeline.domain.weighted_clusters import (
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     """The chain of one agent, keyed by its name.
 
-    All of it is in one pool, which the instance limits to one run at a time: each week is compared with the weeks
-    before it, so the runs of a backfill must not overtake one another.
+    Each week is compared with the weeks before it, so the runs of one agent, or of one segment, must not overtake one
+    another: ``run_order`` says how. Without segments all of it is also in one pool, limited to one run at a time.
     """
     prefix = asset_prefix(agent)
+    pool = None if agent.segments else prefix
 
-    chain_asset = partial(dg.asset, group_name=prefix, pool=prefix, partitions_def=partitions_of(agent))
+    chain_asset = partial(dg.asset, group_name=prefix, pool=pool, partitions_def=partitions_of(agent))
 
     def key(name: str) -> dg.AssetKey:
         return dg.AssetKey([prefix, name])
@@ -80,11 +81,12 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
             store = checkout.trace_store(agent, context.log.info)
+            redactor = checkout.redactor(agent, cell.segment)
             collector = SpanCollector(
                 store,
                 cell.window,
                 _filter(agent, cell),
-                checkout.redactor(),
+                redactor,
                 timedelta(days=agent.feedback_lookback_days),
             )
             store.check()
@@ -100,15 +102,15 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "bad_spans_named": previews.bad_spans(collected),
                 "set_aside": previews.set_aside(collected),
                 "store": store.name,
+                "redacted": previews.redacted(redactor.taken),
             }
             results = [checks.bad_spans(agent, collected)]
             if agent.segments:
-                seen = store.count_by_segment(cell.window, agent.name, agent.segments.by)
+                declared = agent.segments.spellings
+                seen = redactor.counts(store.count_by_segment(cell.window, agent.name, agent.segments.by), declared)
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
-                    "undeclared_segments": previews.counts_table(
-                        agent.segments.by, undeclared(agent.segments.spellings, seen)
-                    ),
+                    "undeclared_segments": previews.counts_table(agent.segments.by, undeclared(declared, seen)),
                 }
                 results.append(checks.undeclared_segments(agent.segments, seen))
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
@@ -168,10 +170,12 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
             encoder = checkout.encoder(agent, cell)
+            # Texts of cases that nobody redacted are compared in the form in which they would be mined today.
+            redact = checkout.redactor(agent, cell.segment).text
             week = find_weighted_clusters(
                 failing,
                 background,
-                history.cases,
+                [replace(case, texts=tuple(map(redact, case.texts))) for case in history.cases],
                 encoder=encoder,
                 rubric=rubric,
                 policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),
