@@ -55,7 +55,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(checkout, "switch", "--quiet", "tail-miner/acme/2026-W17")
     tail = checkout / "eval/tail/acme/2026-W17.yaml"
     decided = tail.read_text(encoding="utf-8").replace("status: proposed", "status: promoted")
-    tail.write_text(re.sub(r"^    expected: null$", "    expected: An answer.", decided, flags=re.MULTILINE), encoding="utf-8")
+    tail.write_text(
+        re.sub(r"^    expected: null$", "    expected: An answer.", decided, flags=re.MULTILINE), encoding="utf-8"
+    )
     commit_all(checkout, "Decide")
     git(checkout, "switch", "--quiet", "main")
     git(checkout, "merge", "--quiet", "tail-miner/acme/2026-W17")
@@ -104,7 +106,12 @@ def written_of(tenant: str, checkout: Path) -> dict[str, Any]:
         runs = instance.get_runs(dg.RunsFilter(tags={"dagster/partition/segment": tenant}))
         events = {one.run_id: [str(event) for event in instance.all_logs(one.run_id)] for one in runs}
         metadata = {name: _materialized(instance, name, tenant) for name in ("spans", "tail_yaml", "tail_pr")}
-    return {"files": {str(one): one.read_bytes() for one in paths}, "refs": refs, "events": events, "metadata": metadata}
+    return {
+        "files": {str(one): one.read_bytes() for one in paths},
+        "refs": refs,
+        "events": events,
+        "metadata": metadata,
+    }
 
 
 def _materialized(instance: dg.DagsterInstance, name: str, tenant: str) -> list[str]:
@@ -136,10 +143,9 @@ def test_what_dagster_shows_last_is_another_tenants(left: Path) -> None:
         records = {one.asset_entry.asset_key: one.asset_entry for one in instance.get_asset_records(keys)}
         partitions = {key: instance.get_materialized_partitions(key) for key in keys}
 
-    assert {key: entry.last_materialization_record.partition_key for key, entry in records.items()} == dict.fromkeys(
-        keys, "2026-W18-1|globex"
-    )
-    assert partitions == dict.fromkeys(keys, {"2026-W18-1|globex"})
+    newest = {key: entry.last_materialization_record.partition_key for key, entry in records.items()}
+    assert newest == dict.fromkeys(keys, "2026-W18-1|globex")
+    assert partitions == {key: {"2026-W18-1|globex"} for key in keys}
 
 
 def test_without_yes_it_lists_and_deletes_nothing_and_repeating_it_is_harmless(left: Path) -> None:
@@ -149,7 +155,11 @@ def test_without_yes_it_lists_and_deletes_nothing_and_repeating_it_is_harmless(l
     assert files_with(canary("acme"), left) == before
     assert listed["left"] == listed["held"]
     names = {name for one in listed["held"] for name in one["names"]}
-    assert {"eval/cases/acme.yaml", "refs/heads/tail-miner/acme/2026-W18", ".tail/state/simulated-support/acme"} <= names
+    assert {
+        "eval/cases/acme.yaml",
+        "refs/heads/tail-miner/acme/2026-W18",
+        ".tail/state/simulated-support/acme",
+    } <= names
 
     assert json.loads(run(*FORGET, "--repo", left, "--yes", "--json").stdout)["left"] == []
     again = run(*FORGET, "--repo", left, "--yes").stdout
