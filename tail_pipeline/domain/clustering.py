@@ -116,6 +116,7 @@ class LinkedClusters:
 def link_clusters(
     texts: Sequence[str],
     clusters: Sequence[Sequence[int]],
+    owners: Sequence[str],
     history: Sequence[str],
     encoder: Encoder,
     *,
@@ -123,9 +124,11 @@ def link_clusters(
 ) -> LinkedClusters:
     """Average linkage that goes on from ``clusters``, each given as positions in the distinct canonical ``texts``.
 
-    One cluster counts as much as another, however many texts it has. There is no background, and two intents taken for
-    one make a case that nobody can read, so the cut is at the upper end of where it may be without one. On clusters of
-    5 to 200 simulated tenants, of intents of four public sets, that gave .58-.73 ARI, where the quantile gave .51-.70.
+    One cluster counts as much as another, however many texts it has. Two of the same owner, who told them apart, bring
+    nothing to each other: their similarity is the owner's own words. There is no background, and two intents taken
+    for one make a case that nobody can read, so the cut is at the upper end of where it may be without one. On clusters of
+    5 to 60 simulated tenants with a word of their own in most texts, of intents of four public sets, that gave
+    .62-.73 ARI; .48-.63 with the owners left out of it.
     """
     matrix = encoder.encode([*texts, *history], reference=texts)
     vectors = Vectors.of(matrix, None)
@@ -133,7 +136,10 @@ def link_clusters(
     cut = (1 + _PRIOR_SLACK) * encoder.prior_similarity
     centroids = said.centroids(clusters)
     if len(clusters) <= MAX_COMPARED:
-        groups = groups_of(average_linkage(centroids.mean_similarities(), [1] * len(clusters), cut))
+        similarity = centroids.mean_similarities()
+        own = np.unique(np.asarray(owners), return_inverse=True)[1]
+        np.minimum(similarity, 0, out=similarity, where=own[:, None] == own)
+        groups = groups_of(average_linkage(similarity, [1] * len(clusters), cut))
     else:
         groups = group_many(centroids, cut, progress)
     return LinkedClusters(groups, cut, said, earlier)

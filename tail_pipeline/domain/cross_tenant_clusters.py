@@ -94,7 +94,8 @@ def find_cross_tenant_clusters(
     place = {text: row for row, text in enumerate(texts)}
     rows = [sorted({place[canonical(text)] for text in _texts(one)}) for _, one in members]
     progress(f"linking {len(members)} clusters of {len(tails)} tenants, {len(texts)} distinct texts")
-    linked = link_clusters(texts, rows, HistoryIndex.texts_of(history), encoder, progress=progress)
+    owners = [tenant for tenant, _ in members]
+    linked = link_clusters(texts, rows, owners, HistoryIndex.texts_of(history), encoder, progress=progress)
     index = HistoryIndex(history, linked.earlier, encoder.match_similarity)
     found = []
     for group in linked.groups:

@@ -132,6 +132,8 @@ def trend_chart(trend: Trend) -> str:
 def _scorecard(file: TailFile) -> str:
     if not file.cases:
         return f"## No case this week\n\n{_why_no_case(file)}"
+    if all(case.input is None for case in file.cases):
+        return "## Scorecard\n\nNo dry run: none of the cases has an input yet."
     return render_scorecard(file.cases)
 
 

@@ -12,13 +12,25 @@ from tail_pipeline_tests.defs.pipeline import FAILING, ORDINARY, configure, span
 
 TENANTS = ("acme", "globex", "initech", "umbrella")
 SHARED_PATH = "eval/tail/2026-W17.yaml"
-CANARIES = {tenant: f"zq{tenant[::-1]}canary" for tenant in TENANTS}
+CANARIES = dict(zip(TENANTS, ("vrombulate", "quixnard", "jelpho", "sztagwy"), strict=True))
 """A word of each tenant's own."""
 
 _EXPORTS = (
     "the export of my invoice to a spreadsheet fails at {}",
     "invoice export to spreadsheet of {} fails again",
     "why does my {} invoice export to a spreadsheet fail",
+)
+_OWN = dict(
+    zip(
+        TENANTS,
+        (
+            "{} conveyor belts stand still on floor",
+            "{} pollen count missing in greenhouse",
+            "{} violin strings tuned too low by",
+            "{} ferry timetable shows yesterday for pier",
+        ),
+        strict=True,
+    )
 )
 
 
@@ -29,7 +41,9 @@ def traffic(tenant: str, *, day: int = 0, exports: int = 3) -> list[dict[str, An
     rows += [
         span(number + 100 + n, text.format(canary), FAILING, tenant=tenant) for n, text in enumerate(_EXPORTS[:exports])
     ]
-    rows += [span(number + 200 + n, f"{canary} gadget {n} is broken", FAILING, tenant=tenant) for n in range(2)]
+    rows += [
+        span(number + 200 + n, f"{_OWN[tenant].format(canary)} {'ab'[n]}", FAILING, tenant=tenant) for n in range(2)
+    ]
     return [row | {"start_time": row["start_time"] + timedelta(days=day), "span_id": f"{row['span_id']}-{day}"} for row in rows]
 
 
