@@ -42,7 +42,8 @@ def shared_assets(agent: Agent) -> list[dg.AssetsDefinition]:
 
     They are in a pool of their own: one day is compared with the days before it, and no tenant waits for that.
     """
-    prefix = asset_prefix(agent)
+    assert agent.segments is not None, "only tenants share a tail"
+    prefix, segments = asset_prefix(agent), agent.segments
     days = mining_days_of(agent)
 
     @dg.asset(
@@ -75,18 +76,18 @@ def shared_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             rubric = load_rubric(repository, agent.rubric_path(None))
             history = load_history(repository, agent, None, cell.day)
             tails = {parse_partition_key(key)[1] or "": frame for key, frame in weighted_clusters.items()}
-            declared = agent.segments.values if agent.segments else {}
+            declared = {name: (name, *segments.spellings_of(name)) for name in segments.values}
             found = find_cross_tenant_clusters(
                 {tenant: from_frame(frame.collect()) for tenant, frame in tails.items()},
-                {tenant: (tenant, spelling) for tenant, spelling in declared.items()},
+                declared,
                 history.cases,
-                encoder=checkout.encoder(agent),
+                encoder=checkout.encoder(agent, cell),
                 rubric=rubric,
                 min_tenants=agent.min_tenants,
                 max_clusters=agent.max_clusters,
                 progress=context.log.info,
             )
-            with checkout.kept_answers(rubric, f"{agent.name} {cell.day.key}") as answers:
+            with checkout.kept_answers(agent, cell, rubric) as answers:
                 written = with_model_inputs(found, answers)
             branch = target_branch(repository, path, agent.cadence)
             file = build_shared_tail_file(

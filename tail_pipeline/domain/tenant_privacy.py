@@ -32,7 +32,7 @@ _EVERYWHERE = CLOSED_CLASS | frozenset(
 )
 """The closed class with the halves of its contractions: English words that say nothing, whoever used them."""
 
-PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9_]*>")
+_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9_]*>")
 """What stands for a private value, ``<EMAIL_4821307>``; also as it is spelt in a canonical text."""
 
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -78,7 +78,7 @@ class TenantPrivacy:
         used = Counter(
             word
             for own in texts.values()
-            for word in {word for text in own for word in words_of(PLACEHOLDER.sub(" ", visible(text)))}
+            for word in {word for text in own for word in words_of(_PLACEHOLDER.sub(" ", visible(text)))}
         )
         common = {
             word: count / len(texts) * self._rarity(word)
@@ -156,7 +156,7 @@ def _name_words(names: Mapping[str, Iterable[str]], min_tenants: int) -> frozens
 def _tokens(text: str) -> list[str]:
     """The words of a text in one spelling, without marks and apostrophes; overlapping pairs where a script has no blanks."""
     found: list[str] = []
-    for word in _letters(PLACEHOLDER.sub(" ", text)):
+    for word in _letters(_PLACEHOLDER.sub(" ", text)):
         for stretch in _STRETCH.findall(word):
             pairs = [stretch[place : place + 2] for place in range(len(stretch) - 1)]
             found += pairs if pairs and _UNSPACED_STRETCH.match(stretch) else [stretch]

@@ -44,7 +44,10 @@ def traffic(tenant: str, *, day: int = 0, exports: int = 3) -> list[dict[str, An
     rows += [
         span(number + 200 + n, f"{_OWN[tenant].format(canary)} {'ab'[n]}", FAILING, tenant=tenant) for n in range(2)
     ]
-    return [row | {"start_time": row["start_time"] + timedelta(days=day), "span_id": f"{row['span_id']}-{day}"} for row in rows]
+    return [
+        row | {"start_time": row["start_time"] + timedelta(days=day), "span_id": f"{row['span_id']}-{day}"}
+        for row in rows
+    ]
 
 
 def tenants_of(checkout: Path, tenants: Sequence[str] = TENANTS, *more: str) -> None:
