@@ -156,7 +156,7 @@ def _name_words(names: Mapping[str, Iterable[str]], min_tenants: int) -> frozens
 def _tokens(text: str) -> list[str]:
     """The words of a text in one spelling, without marks and apostrophes; overlapping pairs where a script has no blanks."""
     found: list[str] = []
-    for word in _letters(_PLACEHOLDER.sub(" ", text)):
+    for word in _letters(text):
         for stretch in _STRETCH.findall(word):
             pairs = [stretch[place : place + 2] for place in range(len(stretch) - 1)]
             found += pairs if pairs and _UNSPACED_STRETCH.match(stretch) else [stretch]
