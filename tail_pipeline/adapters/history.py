@@ -179,7 +179,7 @@ def _earlier_cases(tail: TailFile, before: MiningDay, *, abandoned: bool) -> Ite
             id=case.id,
             status=EarlierStatus.ABANDONED if abandoned else status[case.status],
             texts=_texts_of(case),
-            words_only=case.input is None,
+            words_only=case.cluster.tenants is not None,
             span_ids=frozenset(case.cluster.span_ids),
             weight=case.cluster.weight,
             cost_weight=case.cost_weight,
@@ -190,8 +190,8 @@ def _earlier_cases(tail: TailFile, before: MiningDay, *, abandoned: bool) -> Ite
 
 
 def _texts_of(case: TailCase) -> tuple[str, ...]:
-    """What was asked; of a shared case without an input, the words that were common to it."""
-    if case.input is None:
+    """What was asked; of a shared case the words that were common to it, of which an input shows a part at most."""
+    if case.cluster.words or case.input is None:
         return (" ".join(case.cluster.words) or case.title,)
     return (case.input, *case.cluster.paraphrases)
 
