@@ -7,8 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tail_pipeline.adapters.eval_files import load_agents
+from tail_pipeline.adapters.repositories import open_repository
+from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.ports import Repository
 from tail_pipeline_tests.conftest import commit_all, git
-from tail_pipeline_tests.defs.pipeline import FAILING, ORDINARY, configure, span, write_spans
+from tail_pipeline_tests.defs.pipeline import BRANCH, FAILING, ORDINARY, configure, span, write_spans
 
 TENANTS = ("acme", "globex", "initech", "umbrella")
 SHARED_PATH = "eval/tail/2026-W17.yaml"
@@ -67,3 +71,23 @@ def artefacts(checkout: Path, branch: str) -> str:
     """All that a shared file's pull request consists of: branch, commits and file, and the body beside it."""
     body = checkout / ".tail" / "pull_requests" / f"{branch.removeprefix('tail-miner/')}.md"
     return "\n".join([branch, git(checkout, "log", "--patch", f"main..{branch}"), body.read_text("utf-8")])
+
+
+def opened(checkout: Path) -> tuple[Repository, Agent]:
+    config = load_agents(checkout)
+    return open_repository(config.repository, checkout), config.agents[0]
+
+
+def review(checkout: Path, **edits: str) -> None:
+    """Edit the shared file on its branch and commit."""
+    git(checkout, "checkout", "--quiet", BRANCH)
+    file = checkout / "eval" / "tail" / "2026-W17.yaml"
+    text = file.read_text("utf-8")
+    for key, value in edits.items():
+        before = {"input": "input: null", "expected": "expected: null", "status": "status: proposed"}.get(
+            key, f"{key}: null"
+        )
+        text = text.replace(before, f"{key}: {value}", 1)
+    file.write_text(text, "utf-8")
+    commit_all(checkout, "Review")
+    git(checkout, "checkout", "--quiet", "main")
