@@ -57,7 +57,8 @@ class EarlierCase:
 
     ``mined`` is None for a case nobody mined. ``abandoned`` means undecided in a pull request that was closed.
     ``words_only``: the text is not what anybody asked but the words that many had in common, in no order. On two simulated
-    days of public intents such a case was found again with precision .87-.95 and recall .72-.83; see benchmarks/cross_tenant_cases.py.
+    days of public intents such a case was found again with precision .87-.95 and recall .72-.83
+    (benchmarks/cross_tenant_cases.py).
     """
 
     id: str
