@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from tail_pipeline.demo.topics import CLOSINGS, OPENINGS, Topic
+from tail_pipeline.demo.topics import Topic
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Window
 
@@ -72,13 +72,16 @@ def ordinary(topics: Sequence[Topic], count: int, *, slips: int) -> list[Turns]:
 class BulkSystem:
     """An agent with many turns: the values of its slots, what people add to a request, and how busy the days are.
 
-    ``asides`` follow a request in ``aside_share`` of the turns; topics copied in as they are get none. ``at_a_loss`` is
-    answered where a topic has no poor answer of its own; ``day_shares`` begin with the window's first day.
+    ``openings`` and ``closings`` are said by one in eight, ``asides`` follow a request in ``aside_share`` of the turns; topics
+    copied in as they are get none. ``at_a_loss`` is answered where a topic has no poor answer of its own; ``day_shares``
+    begin with the window's first day.
     """
 
     agent: str
     model: str
     slots: Mapping[str, Sequence[str]]
+    openings: Sequence[str]
+    closings: Sequence[str]
     asides: Sequence[str]
     aside_share: float
     at_a_loss: Sequence[str]
@@ -119,7 +122,7 @@ class BulkSystem:
             contexts=_picked([(_PASSAGE_END.join(one.topic.passages),) for one in turns], number, 0 * number),
         )
         worded = templates.select(_filled(name, self.slots) for name in ("input", "output", "correction", "contexts"))
-        worded = worded.with_columns(_as_typed(rng, worded["input"], spoken))
+        worded = worded.with_columns(self._as_typed(rng, worded["input"], spoken))
         no_passage = pl.lit([], dtype=pl.List(pl.String()))
         described = worded.with_columns(
             plan["start_time"],
@@ -139,6 +142,20 @@ class BulkSystem:
             orphan=pl.lit(value=False),
         )
         return _with_feedback(rng, described, plan, turns, window)
+
+    def _as_typed(self, rng: np.random.Generator, texts: pl.Series, spoken: pl.Series) -> pl.Expr:
+        """As ``topics.as_typed`` does to one text: lower case, no full stop, two letters swapped, greeting and thanks."""
+        count = len(texts)
+        lower, open_end, typo = (spoken & pl.Series(rng.random(count) < share) for share in (0.25, 0.3, 0.08))
+        text = pl.when(lower).then(pl.col("input").str.to_lowercase()).otherwise(pl.col("input"))
+        text = pl.when(open_end).then(text.str.strip_chars_end(".?!")).otherwise(text)
+        swap = pl.Series((rng.random(count) * (texts.str.len_chars().to_numpy() - 3)).astype(np.int64).clip(0))
+        swapped = pl.concat_str(
+            text.str.slice(0, swap), text.str.slice(swap + 1, 1), text.str.slice(swap, 1), text.str.slice(swap + 2)
+        )
+        text = pl.when(typo).then(swapped).otherwise(text)
+        opening, closing = (_added(rng, values, spoken, 0.12) for values in (self.openings, self.closings))
+        return pl.concat_str(opening, text, closing).alias("input")
 
 
 def _plan(rng: np.random.Generator, window: Window, turns: Sequence[Turns], day_shares: Sequence[int]) -> pl.DataFrame:
@@ -200,21 +217,6 @@ def _filled(column: str, slots: Mapping[str, Sequence[str]]) -> pl.Expr:
     for name in slots:
         filled = filled.str.replace_all(f"{{{name}}}", pl.col(f"slot {name}"), literal=True)
     return filled
-
-
-def _as_typed(rng: np.random.Generator, texts: pl.Series, spoken: pl.Series) -> pl.Expr:
-    """As ``topics.as_typed`` does to one text: lower case, no full stop, two letters swapped, greeting and thanks."""
-    count = len(texts)
-    lower, open_end, typo = (spoken & pl.Series(rng.random(count) < share) for share in (0.25, 0.3, 0.08))
-    text = pl.when(lower).then(pl.col("input").str.to_lowercase()).otherwise(pl.col("input"))
-    text = pl.when(open_end).then(text.str.strip_chars_end(".?!")).otherwise(text)
-    swap = pl.Series((rng.random(count) * (texts.str.len_chars().to_numpy() - 3)).astype(np.int64).clip(0))
-    swapped = pl.concat_str(
-        text.str.slice(0, swap), text.str.slice(swap + 1, 1), text.str.slice(swap, 1), text.str.slice(swap + 2)
-    )
-    text = pl.when(typo).then(swapped).otherwise(text)
-    opening, closing = (_added(rng, texts, spoken, 0.12) for texts in (OPENINGS, CLOSINGS))
-    return pl.concat_str(opening, text, closing).alias("input")
 
 
 def _identifiers(rng: np.random.Generator, count: int, size: int) -> pl.Series:

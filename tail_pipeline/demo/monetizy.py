@@ -8,6 +8,7 @@ from tail_pipeline.demo import monetizy_phrases as phrases
 from tail_pipeline.demo.bulk_traffic import BulkSystem, Turns, failing, ordinary
 from tail_pipeline.demo.examples import Example
 from tail_pipeline.demo.simulated_agent import SimulatedAgent
+from tail_pipeline.demo.topics import CLOSINGS, OPENINGS
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
 
 FIRST_WEEK, SECOND_WEEK = IsoWeek(2026, 20), IsoWeek(2026, 21)
@@ -18,6 +19,8 @@ MONETIZY = BulkSystem(
     agent="monetizy-outreach",
     model="simulated/outreach-3",
     slots=phrases.SLOTS,
+    openings=OPENINGS,
+    closings=CLOSINGS,
     asides=phrases.ASIDES,
     at_a_loss=phrases.AT_A_LOSS,
     aside_share=0.3,
