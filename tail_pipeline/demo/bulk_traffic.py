@@ -133,7 +133,7 @@ class BulkSystem:
             model=pl.lit(self.model),
             trace_id=_identifiers(rng, count, 16),
             span_id=_identifiers(rng, count, 8),
-            session_id=_identifiers(rng, count, 6),
+            session_id=_sessions(rng, count),
             labels=pl.Series([list(one.topic.labels) for one in turns], dtype=pl.List(pl.String())).gather(number),
             metadata=pl.Series([_metadata(one) for one in turns]).gather(number),
             rubric_score=_scores(rng, [one.rubric for one in turns], number),
@@ -222,6 +222,11 @@ def _filled(column: str, slots: Mapping[str, Sequence[str]]) -> pl.Expr:
 def _identifiers(rng: np.random.Generator, count: int, size: int) -> pl.Series:
     digits = rng.bytes(count * size).hex()
     return pl.Series([digits[start : start + 2 * size] for start in range(0, len(digits), 2 * size)])
+
+
+def _sessions(rng: np.random.Generator, count: int) -> pl.Series:
+    """Now and then several turns are of one session."""
+    return pl.select(pl.format("s-{}", pl.Series(rng.integers(0, max(count, 1), count)))).to_series()
 
 
 def _metadata(turns: Turns) -> str:

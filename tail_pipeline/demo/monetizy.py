@@ -55,10 +55,10 @@ PLANTED: dict[IsoWeek, list[Turns]] = {
 """The gaps of each mining week, and here and there the same request answered well; the dropped session is in both weeks."""
 
 
-def write_traffic(folder: Path) -> None:
+def write_traffic(folder: Path, mails_per_week: int = MAILS_PER_WEEK) -> None:
     """One Parquet file a day, two weeks."""
     for week, planted in PLANTED.items():
-        everyday = MAILS_PER_WEEK - sum(turns.count for turns in planted)
+        everyday = mails_per_week - sum(turns.count for turns in planted)
         turns = [*planted, *ordinary(phrases.ORDINARY, everyday, slips=_SLIPS_PER_WEEK)]
         MONETIZY.write_week(folder, MiningDay(week.monday).window(Cadence.WEEKLY), turns, seed=20)
 

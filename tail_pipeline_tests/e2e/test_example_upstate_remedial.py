@@ -1,9 +1,12 @@
-"""The example ``upstate-remedial`` at its whole volume: two mails about a statute stand above all others, and page at once."""
+"""The example ``upstate-remedial``: two mails about a statute stand above all others, and page on the same day.
+
+The suite takes 60,000 of its 420,000 mails; benchmarks/volume.py mines them all.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import partial
@@ -20,13 +23,14 @@ from tail_pipeline.defs.build import build_definitions
 from tail_pipeline.defs.runs import dagster_instance
 from tail_pipeline.demo import upstate_phrases as phrases
 from tail_pipeline.demo.scratch import create_scratch_repository
-from tail_pipeline.demo.upstate_remedial import EXAMPLE, GAPS, MAILS, STATUTE_MAILS, TONE_MAILS, WEEK, write_traffic
+from tail_pipeline.demo.upstate_remedial import EXAMPLE, GAPS, STATUTE_MAILS, TONE_MAILS, WEEK, write_traffic
 from tail_pipeline.domain.tail_file import TailFile
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL
 from tail_pipeline_tests.e2e.command import run
 from tail_pipeline_tests.e2e.reviewer import tail_on
 
 PATH, BRANCH = f"eval/tail/{WEEK}.yaml", f"tail-miner/{WEEK}"
+MAILS = 60_000
 MONDAY_MORNING = datetime.combine(WEEK.monday, time(9, 5), UTC)
 
 
@@ -51,32 +55,28 @@ def _no_other_instance() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def w03(tmp_path_factory: pytest.TempPathFactory) -> Mined:
-    repo = tmp_path_factory.mktemp("upstate") / "scratch"
-    run("demo", "--example", "upstate-remedial", "--to", repo, "--project", EXAMPLE_EVAL.parent)
-    return mined(repo)
+    return mined(tmp_path_factory.mktemp("upstate"), partial(write_traffic, mails=MAILS))
 
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Mined:
     """Few mails that pass, and each of the other gaps larger than the one about tone."""
-    repo = tmp_path_factory.mktemp("crowded") / "scratch"
-    traffic = partial(write_traffic, mails=8_000, crowd=TONE_MAILS)
+    return mined(tmp_path_factory.mktemp("crowded"), partial(write_traffic, mails=8_000, crowd=2 * TONE_MAILS))
+
+
+def mined(directory: Path, traffic: Callable[[Path], None]) -> Mined:
+    repo = directory / "scratch"
     create_scratch_repository(EXAMPLE_EVAL.parent, replace(EXAMPLE, write_traffic=traffic), repo)
     run("mine", "--repo", repo, "--week", WEEK)
-    return mined(repo)
-
-
-def mined(repo: Path) -> Mined:
     spans = pl.scan_parquet(repo / "traces" / "*.parquet").filter(pl.col("rubric_score") < 0.82)
     rows = spans.select("span_id", "metadata").collect().iter_rows()
     return Mined(repo, tail_on(repo, BRANCH, PATH), {span_id: json.loads(text)["topic"] for span_id, text in rows})
 
 
-def test_the_window_holds_more_than_400_000_mails_and_all_are_scored(w03: Mined) -> None:
+def test_every_mail_of_the_window_is_scored(w03: Mined) -> None:
     counts = w03.tail.counts
 
     assert (counts.spans, counts.scored) == (MAILS, MAILS)
-    assert counts.spans > 400_000
 
 
 def test_two_mails_about_an_out_of_state_statute_stand_above_forty_about_tone(w03: Mined) -> None:
