@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tail_pipeline.demo.topics import Topic
 from tail_pipeline.domain.spans import SPAN_SCHEMA
@@ -74,7 +75,7 @@ class BulkSystem:
 
     ``openings`` and ``closings`` are said by one in eight, ``asides`` follow a request in ``aside_share`` of the turns; topics
     copied in as they are get none. ``at_a_loss`` is answered where a topic has no poor answer of its own; ``day_shares``
-    begin with the window's first day.
+    begin with the window's first day. Good answers score at least ``line``.
     """
 
     agent: str
@@ -86,6 +87,7 @@ class BulkSystem:
     aside_share: float
     at_a_loss: Sequence[str]
     day_shares: tuple[int, ...]
+    line: float = 0.82
 
     def write_week(self, folder: Path, window: Window, turns: Sequence[Turns], *, seed: int) -> None:
         """One Parquet file a day, ``YYYY-MM-DD.parquet``, in the span schema."""
@@ -136,7 +138,7 @@ class BulkSystem:
             session_id=_sessions(rng, count),
             labels=pl.Series([list(one.topic.labels) for one in turns], dtype=pl.List(pl.String())).gather(number),
             metadata=pl.Series([_metadata(one) for one in turns]).gather(number),
-            rubric_score=_scores(rng, [one.rubric for one in turns], number),
+            rubric_score=_scores(rng, [one.rubric for one in turns], number, self.line),
             ragas_faithfulness=_faithfulness(rng, turns, number),
             truncated=pl.lit(value=False),
             orphan=pl.lit(value=False),
@@ -233,14 +235,15 @@ def _metadata(turns: Turns) -> str:
     return json.dumps({"simulated": True, "topic": turns.topic.name, "poor": turns.poor})
 
 
-def _scores(rng: np.random.Generator, bounds: Sequence[tuple[float, float] | None], owner: np.ndarray) -> pl.Series:
-    """Within its bounds; without any, most good answers score in the nineties and some only just pass."""
+def _scores(
+    rng: np.random.Generator, bounds: Sequence[tuple[float, float] | None], owner: NDArray[np.int64], line: float
+) -> pl.Series:
+    """Within its bounds; without any, good answers lie between ``line`` and 0.99, and some only just above the former."""
     count = len(owner)
     low, high = (np.array([one[side] if one else np.nan for one in bounds])[owner] for side in (0, 1))
     bad = low + (high - low) * rng.random(count)
-    good = np.where(
-        rng.random(count) < 0.06, rng.triangular(0.82, 0.83, 0.9, count), 0.83 + 0.16 * rng.beta(5, 2.2, count)
-    )
+    just = rng.triangular(line, line + 0.01, line + 0.08, count)
+    good = np.where(rng.random(count) < 0.06, just, line + 0.01 + (0.98 - line) * rng.beta(5, 2.2, count))
     return pl.Series(np.where(np.isnan(low), good, bad)).round(3)
 
 

@@ -29,6 +29,7 @@ _MODULES: Mapping[str, str] = {
     "simulated-support": "traffic",
     "monetizy": "monetizy",
     "upstate-remedial": "upstate_remedial",
+    "openlaw": "openlaw",
 }
 """Name → the module beside this one that makes its traffic, loaded when it is asked for."""
 
