@@ -49,9 +49,9 @@ agents:
     start_week: 2026-W10
   - name: tenants
     eval_dir: tenants
-    traces: {store: postgres, dsn_env: TRACES_DSN, table: agent_spans}
+    traces: {{store: postgres, dsn_env: TRACES_DSN, table: agent_spans}}
     start_week: 2026-W10
-    segments: {by: tenant, values: [acme, globex]}
+    segments: {{by: tenant, values: [acme, globex]}}
   - name: waiting
     eval_dir: waiting
     traces: {{store: files, path: "traces/waiting/*.jsonl"}}
