@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,7 +60,13 @@ class PublishedFindings:
 
 def load_agents(repo_dir: Path) -> AgentsConfig:
     """``eval/agents.yaml`` of the checkout; raises InvalidFile with all findings at once."""
-    document = parse(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH), AGENTS_PATH)
+    return _agents(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH))
+
+
+@lru_cache(maxsize=4)
+def _agents(text: str) -> AgentsConfig:
+    """Kept by content: every step of a run asks for it, and with hundreds of segments it takes a while to check."""
+    document = parse(text, AGENTS_PATH)
     config = validated(document, AgentsConfig)
     findings = [document.finding(path, message) for path, message in cross_check(config)]
     if findings:
@@ -132,10 +139,12 @@ def undecided(text: str, path: str) -> list[Finding]:
     return findings
 
 
-def check_published_tails(repository: Repository, agent: Agent) -> PublishedFindings:
-    """The agent's tail files, wherever they are; under review is one on a tail branch nobody merged or deleted."""
+def check_published_tails(
+    repository: Repository, agent: Agent, segments: Iterable[str | None]
+) -> PublishedFindings:
+    """The tail files of these segments, wherever they are; under review is one on a branch nobody merged or deleted."""
     found = PublishedFindings(0, [], [])
-    for segment in agent.segment_names:
+    for segment in segments:
         rubric_path = agent.rubric_path(segment)
         rubric = load_rubric(repository, rubric_path)
         for file in repository.tail_files(agent.tail_dir_of(segment)):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from tail_pipeline.adapters.eval_files import check_published_tails
+from tail_pipeline.defs.cells import PARTITION_TAG, cell_of_key
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import asset_prefix, partitions_of
 from tail_pipeline.defs.resources import Checkout
@@ -129,9 +130,10 @@ def undecided_cases(ids: Sequence[str]) -> dg.AssetCheckResult:
 
 
 def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:
-    """Reads all tail files of the agent and the rubrics on the base branch, after the pull request where one is made.
+    """Reads tail files and the rubrics on the base branch: a segment's after its pull request, alone all of the agent's.
 
-    It has no partition: the UI runs a check on its own only then, and one that asks about all files needs none.
+    It has no partition: the UI runs a check on its own only then. A run of one segment says nothing of another's files:
+    their text is not its business, and with many segments reading all of them each time would take most of the run.
     """
     prefix = asset_prefix(agent)
 
@@ -141,9 +143,11 @@ def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:
         additional_deps=[dg.AssetKey([prefix, "tail_pr"])],
         description="Every published tail file can be read, and those under review were mined under the rubric on main.",
     )
-    def file_matches_rubric(checkout: Checkout) -> dg.AssetCheckResult:
+    def file_matches_rubric(context: dg.AssetCheckExecutionContext, checkout: Checkout) -> dg.AssetCheckResult:
+        cell = cell_of_key(agent, context.run.tags.get(PARTITION_TAG))
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
-            found = check_published_tails(checkout.repository(), agent)
+            segments = [cell[1]] if cell else agent.segment_names
+            found = check_published_tails(checkout.repository(), agent, segments)
         return _result(
             FILE_MATCHES_RUBRIC, check_tail_files(read=found.read, errors=found.errors, outdated=found.outdated)
         )

@@ -28,6 +28,7 @@ class Example:
 _MODULES: Mapping[str, str] = {
     "simulated-support": "traffic",
     "pricefox": "pricefox",
+    "openart": "openart",
 }
 """Name → the module beside this one that makes its traffic, loaded when it is asked for."""
 
