@@ -27,6 +27,7 @@ class Example:
 
 _MODULES: Mapping[str, str] = {
     "simulated-support": "traffic",
+    "monetizy": "monetizy",
     "pricefox": "pricefox",
     "openart": "openart",
 }

@@ -19,7 +19,7 @@ import polars as pl
 
 from tail_pipeline.demo import pricefox_phrases as phrases
 from tail_pipeline.demo.examples import Example
-from tail_pipeline.demo.phrases import Topic, as_typed
+from tail_pipeline.demo.topics import Topic, as_typed
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import MiningDay
 

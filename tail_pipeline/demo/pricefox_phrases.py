@@ -6,7 +6,7 @@ in which it stands can be traced back to that shop. Amounts are worked out for e
 
 from __future__ import annotations
 
-from tail_pipeline.demo.phrases import Topic
+from tail_pipeline.demo.topics import Topic
 
 FIRST_WORDS = tuple(
     "alder amber ashby birch bramble brook cedar chalk cobalt copper coral dale ember fallow fern flint gable grove "
