@@ -139,9 +139,7 @@ def undecided(text: str, path: str) -> list[Finding]:
     return findings
 
 
-def check_published_tails(
-    repository: Repository, agent: Agent, segments: Iterable[str | None]
-) -> PublishedFindings:
+def check_published_tails(repository: Repository, agent: Agent, segments: Iterable[str | None]) -> PublishedFindings:
     """The tail files of these segments, wherever they are; under review is one on a branch nobody merged or deleted."""
     found = PublishedFindings(0, [], [])
     for segment in segments:

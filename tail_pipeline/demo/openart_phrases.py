@@ -156,7 +156,9 @@ GAPS: tuple[Gap, ...] = (
         "time_of_day",
         "continuity-check",
         {"2026-W17": 1},
-        ("Check scene {scene}: it is cut directly to scene {before}, where the clock said ten to three; now it says noon",),
+        (
+            "Check scene {scene}: it is cut directly to scene {before}, where the clock said ten to three; now it says noon",
+        ),
         ("Matches: there is a clock in both scenes.",),
         (0.45, 0.45),
     ),

@@ -7,6 +7,7 @@ gaps of one shop, of exactly two, and of many. In each shop's texts stands a bra
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ LAST_DAY = MiningDay.parse("2026-W17-2")
 SHOPS_A_TRADE = 10
 UNDECLARED = "quicksilver-kiosk"
 """A shop that signed its contract in the middle of the week, and that nobody has declared yet."""
+
+UNDECLARED_BRAND, STRAY_BRAND = "Kioskarine", "Strayborne"
+"""What stands in the texts of the undeclared shop, and in those of nobody's."""
 
 NEW_SHOP_FROM = date(2026, 4, 15)
 _SEED = 11
@@ -74,9 +78,12 @@ def _spelling(name: str, number: int) -> str:
     if number % 8 != 3:
         return name
     words = name.replace("-", " ")
-    return (f"{words.title()} Ltd.", words.upper().replace(" ", "_"), f"{words.title()} & Töchter", f"t-{1000 + number}")[
-        number // 8 % 4
-    ]
+    return (
+        f"{words.title()} Ltd.",
+        words.upper().replace(" ", "_"),
+        f"{words.title()} & Töchter",
+        f"t-{1000 + number}",
+    )[number // 8 % 4]
 
 
 @cache
@@ -115,10 +122,10 @@ def turns_of(day: date) -> Iterator[dict[str, object]]:
         if not (shop.shut_on_sundays and day.isoweekday() == _SUNDAY):
             yield from _ShopDay(shop, day, number).rows()
     if day >= NEW_SHOP_FROM:
-        new = Shop(UNDECLARED, UNDECLARED, "Quicksilver", phrases.TRADES["stationery"], 9, shut_on_sundays=False)
+        new = Shop(UNDECLARED, UNDECLARED, UNDECLARED_BRAND, phrases.TRADES["stationery"], 9, shut_on_sundays=False)
         yield from _ShopDay(new, day, len(shops())).rows()
     # The till of a fair stand was never told whose it is.
-    stray = Shop("", "", "Strayborne", phrases.TRADES["toys"], 7, shut_on_sundays=False)
+    stray = Shop("", "", STRAY_BRAND, phrases.TRADES["toys"], 7, shut_on_sundays=False)
     for row in _ShopDay(stray, day, len(shops()) + 1).rows():
         yield row | {"tenant": None}
 
@@ -144,11 +151,11 @@ class _ShopDay:
             yield self._ordinary(topic)
 
     def _gaps(self) -> list[Topic]:
-        """Planted gaps come on every third day or so, a shop's local ones on every fifth."""
+        """Planted gaps come on two days of three; a local one, each time another, on every third or seventh day."""
         turn = self._number + self._day.toordinal()
         gaps = [topic for topic, names in planted().items() if self._shop.name in names and turn % 3 != 1]
-        if turn % 5 == 0:
-            gaps.append(phrases.LOCAL[self._rng.randrange(len(phrases.LOCAL))])
+        if turn % (7 if self._number % 2 else 3) == 0:
+            gaps.append(phrases.LOCAL[turn // 3 % len(phrases.LOCAL)])
         return gaps
 
     def _ordinary(self, topic: Topic) -> dict[str, object]:
@@ -199,6 +206,7 @@ class _ShopDay:
             "end_time": moment + timedelta(seconds=rng.uniform(0.6, 6)),
             "rubric_score": round(0.83 + 0.16 * rng.betavariate(5, 2.2), 3),
             "ragas_faithfulness": 1.0 if topic.passages else None,
+            "metadata": json.dumps({"simulated": True, "topic": topic.name}),
             "truncated": False,
             "orphan": False,
         }

@@ -170,16 +170,16 @@ ORDINARY: tuple[Topic, ...] = (
 STACKED = Topic(
     "stacked_discounts",
     (
-        "{a} % off and then another {b} % loyalty discount on the {item}, what does the customer pay?",
-        "customer has a {a} % coupon and {b} % loyalty discount, final price of the {item}?",
-        "stacking two discounts, {a} % and {b} % loyalty: what does the customer pay for the {item}",
-        "If I give {a} % and the loyalty discount of {b} % on top, what do they pay for a {item}?",
+        "{a} % coupon and then another {b} % loyalty discount on the {item}, final price?",
+        "coupon of {a} % and {b} % loyalty discount together: final price of the {item}",
+        "stacking a {a} % coupon and the {b} % loyalty discount, what is the final price?",
+        "If I give the {a} % coupon and the loyalty discount of {b} % on top, which final price is it?",
         "Two discounts on one {brand} {item}, {a} % coupon and {b} % loyalty. Final price?",
     ),
     ("{brand} price list: {item}, purchase {cost}, list {price}. Discounts apply one after the other.",),
     ("The customer pays {stacked}: {a} % off {price}, and {b} % off what remains.",),
     ("Together that is {sum} % off, so the customer pays {added}.",),
-    corrections=("The customer pays {stacked}: discounts apply one after the other, they are not added up.",),
+    corrections=("One after the other, not added up: the loyalty discount is taken of what remains after the coupon.",),
 )
 
 UNIT_PRICE = Topic(
@@ -248,10 +248,10 @@ DOZENS = Topic(
 WEIGHED = Topic(
     "price_of_a_part",
     (
-        "customer wants a third of the {item}, what do I charge?",
-        "half a {item} for a customer, what is the price of half?",
-        "Price for a third of a {brand} {item}, cut for the customer",
-        "what do I charge if I sell half the {item} to a customer",
+        "selling a third of the {item}: what do I charge for a third?",
+        "what do I charge for half of the {item}",
+        "Half a {item}: do I charge half, or more for half?",
+        "cutting a {brand} {item} in half, what do I charge for half of it?",
     ),
     ("{brand} price list: {item}, list {price}. Parts are sold with a surcharge of 10 %.",),
     ("Parts carry a surcharge of 10 %: take the share of {price} and add a tenth.",),
@@ -261,10 +261,10 @@ WEIGHED = Topic(
 DAMAGED = Topic(
     "damaged_goods",
     (
-        "the {item} has a scratch, how much can I take off?",
-        "scratched {item}: what reduction is usual for damaged goods",
+        "the {item} has a scratch, which reduction for damaged goods?",
+        "damaged goods: reduction for a scratch",
         "Reduction for a damaged {brand} {item}, only a scratch on the box?",
-        "box of the {item} is damaged, how much to take off",
+        "scratch on the box, what reduction do damaged goods get",
     ),
     ("House rules 3: a damaged box takes 10 % off, a scratch 25 %.",),
     ("10 % off for a damaged box, 25 % for a scratch.",),
@@ -274,9 +274,9 @@ DAMAGED = Topic(
 FALSE_BOTTOM = Topic(
     "below_cost",
     (
-        "can I sell the {item} below cost for a day to draw people in?",
-        "loss leader: {item} below cost, one day only, good idea?",
-        "One day below cost for the {brand} {item}, allowed and sensible?",
+        "sell the {item} below cost for one day as a loss leader?",
+        "loss leader: below cost for one day only, good idea?",
+        "Below cost for one day, is a loss leader allowed? {brand} {item}",
     ),
     ("House rules 5: below cost for one day and at most twice a year, with the manager's consent.",),
     ("For one day, at most twice a year, and with the manager's consent.",),
@@ -287,9 +287,9 @@ MEMBER_PRICE = Topic(
     "member_price",
     (
         "which price do members see online for the {item}?",
-        "Online shows members the normal price of the {item}, what should members see?",
-        "member price of the {brand} {item} in the online shop?",
-        "what do members pay online for the {item}",
+        "members online: which price do they see",
+        "online member price of the {brand} {item}, what do members see?",
+        "what should members see as their price online",
     ),
     ("{brand} price list: {item}, list {price}, members {lower}.",),
     ("Members see {lower}, everybody else {price}.",),
