@@ -156,6 +156,12 @@ class Agent(_Strict):
         return list(self.segments.values) if self.segments else [None]
 
     @property
+    def tail_owners(self) -> list[str | None]:
+        """Whose tail files an agent writes: its segments', and with tenants the file that they share, which is None."""
+        shared = self.segments is not None and self.segments.by is SegmentBy.TENANT
+        return [*self.segment_names, *([None] if shared else [])]
+
+    @property
     def first_mining_day(self) -> MiningDay:
         """The first mining day in or after ``start_week``."""
         week = IsoWeek.parse(self.start_week)
@@ -248,7 +254,7 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
         if agent.segments and agent.segments.eval_dir and SEGMENT_PLACEHOLDER not in agent.segments.eval_dir:
             yield (*here, "segments", "eval_dir"), f"must contain {SEGMENT_PLACEHOLDER}, or all segments would share it"
             continue
-        for segment in agent.segment_names:
+        for segment in agent.tail_owners:
             tail_dir = agent.tail_dir_of(segment)
             if (other := tail_dirs.setdefault(tail_dir, agent.name)) != agent.name:
                 yield (
