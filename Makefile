@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO := .demo
+EXAMPLE ?= simulated-support
+DEMO := .demo$(if $(filter-out simulated-support,$(EXAMPLE)),-$(EXAMPLE))
 STAMP := $(VENV)/.installed
 UI_REPO = $(abspath $(or $(TAIL_PIPELINE_REPO),$(DEMO)))
 
@@ -19,13 +20,14 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev
 	touch $(STAMP)
 
-demo: install ## mine eight simulated weeks into a scratch repository in .demo
-	$(BIN)/tail-pipeline demo --to $(DEMO)
+demo: install ## mine simulated traffic in a scratch repository (EXAMPLE=monetizy for another system)
+	$(BIN)/tail-pipeline demo --example $(EXAMPLE) --to $(DEMO)
 
 dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for another checkout)
 	@test -n "$(TAIL_PIPELINE_REPO)" -o -d $(DEMO) || $(MAKE) demo
 	@test -f "$(UI_REPO)/eval/agents.yaml" || { echo "no eval/agents.yaml in $(UI_REPO)"; exit 2; }
 	mkdir -p $(UI_REPO)/.tail/dagster
+	cp tail_pipeline/defs/local_instance.yaml $(UI_REPO)/.tail/dagster/dagster.yaml
 	TAIL_PIPELINE_REPO=$(UI_REPO) DAGSTER_HOME=$${DAGSTER_HOME:-$(UI_REPO)/.tail/dagster} \
 	$(BIN)/dagster dev --workspace workspace.yaml
 
@@ -51,4 +53,4 @@ bench: install ## run the benchmarks that need no further package
 	$(BIN)/python benchmarks/cold_mine.py
 
 clean: ## remove the environment and the demo
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) .demo .demo-*

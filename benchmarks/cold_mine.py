@@ -19,7 +19,7 @@ from pathlib import Path
 import dagster as dg
 
 from tail_pipeline.demo.scratch import create_scratch_repository
-from tail_pipeline.demo.traffic import simulated_spans
+from tail_pipeline.demo.traffic import EXAMPLE, simulated_spans
 from tail_pipeline.domain.weeks import IsoWeek
 
 SPANS = 5_000
@@ -30,7 +30,7 @@ COMMAND = Path(sys.executable).parent / "tail-pipeline"
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         repo = Path(directory) / "repo"
-        create_scratch_repository(Path(__file__).parents[1] / "eval", repo)
+        create_scratch_repository(Path(__file__).parents[1], EXAMPLE, repo)
         for path in (repo / "traces").iterdir():
             path.unlink()
         spans = simulated_spans(first_mining_week=WEEK, weeks=1, turns_per_week=SPANS)

@@ -20,6 +20,7 @@ from tail_pipeline.commands.mining_days import closed_days, existing, mining_day
 from tail_pipeline.commands.options import chosen_segments, named, print_json, print_table, repo_and_json
 from tail_pipeline.commands.promote import promote
 from tail_pipeline.commands.validate import validate
+from tail_pipeline.demo.examples import EXAMPLE_NAMES
 from tail_pipeline.domain.errors import PermanentError, TailPipelineError
 
 Cell = tuple[Any, Any, str | None]
@@ -111,30 +112,38 @@ def schemas(repo: Path) -> None:
 
 @main.command()
 @click.option(
-    "--to", "target", type=click.Path(path_type=Path), default=Path(".demo"), help="Scratch repository to make."
+    "--to",
+    "target",
+    type=click.Path(path_type=Path),
+    help="Scratch repository to make; default: .demo, or .demo-EXAMPLE.",
 )
+@click.option("--example", "name", type=click.Choice(EXAMPLE_NAMES), default=EXAMPLE_NAMES[0], show_default=True)
 @click.option(
-    "--example",
+    "--project",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path("eval"),
-    help="Eval directory to copy.",
+    default=Path(),
+    help="Clone of this project, with the examples; default: the current folder.",
 )
-def demo(target: Path, example: Path) -> None:
-    """Make a scratch repository with simulated traffic and mine its weeks."""
+def demo(target: Path | None, name: str, project: Path) -> None:
+    """Make a scratch repository of an example with simulated traffic, and mine the days that show what it is about."""
+    from tail_pipeline.demo.examples import load_example
     from tail_pipeline.demo.scratch import create_scratch_repository
-    from tail_pipeline.demo.traffic import example_weeks
+    from tail_pipeline.domain.weeks import weeks_between
 
-    target = target.resolve()
-    create_scratch_repository(example, target)
-    weeks = example_weeks()
-    click.echo(f"Simulated traffic, mined in {weeks[0]} to {weeks[-1]}, in {target}", err=True)
-    _mine(target, _cells_of_weeks(chosen_segments(target, None, None), weeks), as_json=False)
+    example = load_example(name)
+    target = (target or Path(".demo" if name == EXAMPLE_NAMES[0] else f".demo-{name}")).resolve()
+    create_scratch_repository(project, example, target)
+    first, last = example.first_day, example.last_day
+    click.echo(f"Simulated traffic, mined on {first.key} to {last.key}, in {target}", err=True)
+    chosen = chosen_segments(target, None, None)
+    cells = _cells_of_weeks(chosen, weeks_between(first.iso_week, last.iso_week))
+    _mine(target, [cell for cell in cells if first <= cell[1] <= last], as_json=False)
     click.echo(
         f"\nThe traffic is simulated. Where to look:\n"
         f"  pull requests  {target}/.tail/pull_requests/\n"
-        f"  a tail file    git -C {target} show tail-miner/{weeks[-1]}:eval/tail/{weeks[-1]}.yaml\n"
-        f"  the verdict    {sys.argv[0]} escalate --repo {target} --week {weeks[-1]}\n"
-        f"  Dagster's UI   make dev"
+        f"  a tail file    git -C {target} show BRANCH:eval/tail/…, for a BRANCH of git -C {target} branch\n"
+        f"  the verdict    {sys.argv[0]} escalate --repo {target} --week {last.iso_week}\n"
+        f"  Dagster's UI   make dev TAIL_PIPELINE_REPO={target}"
     )
 
 

@@ -59,12 +59,13 @@ from tail_pipeline.domain.weighted_clusters import (
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     """The chain of one agent, keyed by its name.
 
-    All of it is in one pool, which the instance limits to one run at a time: each week is compared with the weeks
-    before it, so the runs of a backfill must not overtake one another.
+    Each week is compared with the weeks before it, so the runs of one agent, or of one segment, must not overtake one
+    another: ``run_order`` says how. Without segments all of it is also in one pool, limited to one run at a time.
     """
     prefix = asset_prefix(agent)
+    pool = None if agent.segments else prefix
 
-    chain_asset = partial(dg.asset, group_name=prefix, pool=prefix, partitions_def=partitions_of(agent))
+    chain_asset = partial(dg.asset, group_name=prefix, pool=pool, partitions_def=partitions_of(agent))
 
     def key(name: str) -> dg.AssetKey:
         return dg.AssetKey([prefix, name])
@@ -105,7 +106,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             }
             results = [checks.bad_spans(agent, collected)]
             if agent.segments:
-                declared = agent.segments.values.values()
+                declared = agent.segments.spellings
                 seen = redactor.counts(store.count_by_segment(cell.window, agent.name, agent.segments.by), declared)
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
@@ -133,8 +134,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         ):
             rubric = load_rubric(checkout.repository(), path)
             budget = CallBudget(agent.max_judge_calls)
-            paid_by = _payer(context, agent)
-            with checkout.scorer(agent, rubric, paid_by, budget, context.log.info) as scorer:
+            with checkout.scorer(agent, cell, rubric, budget, context.log.info) as scorer:
                 scored = scorer.scored(lambda: batches_of(spans))
                 frame = spool.write(_logged(context, (with_triggers(batch, rubric) for batch in scored)))
             summary = summarise(frame, rubric)
@@ -169,7 +169,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             background = BackgroundSample()
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
-            encoder = checkout.encoder(agent)
+            encoder = checkout.encoder(agent, cell)
             # Texts of cases that nobody redacted are compared in the form in which they would be mined today.
             redact = checkout.redactor(agent, cell.segment).text
             week = find_weighted_clusters(
@@ -181,7 +181,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),
                 progress=context.log.info,
             )
-            with checkout.kept_answers(rubric, _payer(context, agent)) as answers:
+            with checkout.kept_answers(agent, cell, rubric) as answers:
                 titled = with_model_titles(week.clusters, answers)
             week = replace(week, clusters=titled.clusters)
             shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]
@@ -233,7 +233,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             needed = {(row["trace_id"], row["span_id"]): row for row in _spans_of_drafts(proposed, scored_spans)}
             alone = _spans_alone(clusters, scored_spans)
             one_run_a_week = agent.cadence is not Cadence.DAILY
-            with checkout.drafter(rubric, _payer(context, agent)) as drafter:
+            with checkout.drafter(agent, cell, rubric) as drafter:
                 drafts = draft_cases(proposed, needed, drafter)
             summary = summarise(scored_spans, rubric)
             file = build_tail_file(
@@ -352,15 +352,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
 
 
-def _payer(context: dg.AssetExecutionContext, agent: Agent) -> str:
-    """The cell that answers of models are booked on, the same for all its runs."""
-    return f"{agent.name} {context.partition_key}"
-
-
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
     if agent.segments is None or cell.segment is None:
         return SegmentFilter(agent.name)
-    return SegmentFilter(agent.name, agent.segments.by, agent.segments.values[cell.segment])
+    return SegmentFilter(agent.name, agent.segments.by, agent.segments.spellings_of(cell.segment))
 
 
 def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

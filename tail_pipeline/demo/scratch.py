@@ -1,15 +1,12 @@
-"""Sets up a scratch git repository with the shipped example and simulated traffic, for trying the pipeline."""
+"""Sets up a scratch git repository with a shipped example and its simulated traffic, for trying the pipeline."""
 
 from __future__ import annotations
 
-import gzip
 import shutil
 import subprocess
 from pathlib import Path
 
-import polars as pl
-
-from tail_pipeline.demo.traffic import simulated_spans
+from tail_pipeline.demo.examples import Example
 from tail_pipeline.domain.errors import PermanentError
 
 README = """\
@@ -20,8 +17,8 @@ Every trace, case and answer in this repository is simulated: it belongs to no p
 _IDENTITY = ("-c", "user.name=example", "-c", "user.email=example@localhost")
 
 
-def create_scratch_repository(eval_dir: Path, target: Path) -> None:
-    """Copy ``eval_dir`` to ``target/eval``, write the traffic beside it and commit the former.
+def create_scratch_repository(project: Path, example: Example, target: Path) -> None:
+    """Copy the example's directory of ``project`` to ``target/eval``, write its traffic to ``target/traces`` and commit the former.
 
     A repository that is already there is used as it is, so that a demo can be repeated.
     """
@@ -29,13 +26,14 @@ def create_scratch_repository(eval_dir: Path, target: Path) -> None:
         return
     if target.exists() and any(target.iterdir()):
         raise PermanentError(f"{target} is not empty and not a git repository; name another directory")
+    source = project / example.eval_dir
+    if not (source / "agents.yaml").exists():
+        raise PermanentError(f"{source} has no agents.yaml; run this in a clone of the project")
     (target / "traces").mkdir(parents=True, exist_ok=True)
     (target / "README.md").write_text(README, encoding="utf-8")
     (target / ".gitignore").write_text("traces/\n", encoding="utf-8")
-    shutil.copytree(eval_dir, target / "eval", ignore=shutil.ignore_patterns("tail"))
-    for (month,), frame in simulated_spans().group_by(pl.col("start_time").dt.strftime("%Y-%m"), maintain_order=True):
-        with gzip.open(target / "traces" / f"{month}.jsonl.gz", "wb") as file:
-            file.write(frame.write_ndjson().encode())
+    shutil.copytree(source, target / "eval", ignore=shutil.ignore_patterns("tail", "examples"))
+    example.write_traffic(target / "traces")
     for arguments in (
         ("init", "--quiet", "--initial-branch=main"),
         ("add", "."),

@@ -6,6 +6,7 @@ reader can check what the pipeline finds against ``PLANTED`` and see every kind 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import random
@@ -13,10 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import cycle
+from pathlib import Path
 
 import polars as pl
 
 from tail_pipeline.demo import phrases
+from tail_pipeline.demo.examples import Example
 from tail_pipeline.demo.phrases import Topic
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, Window
@@ -242,9 +245,10 @@ class _Weekly:
         return self.window.start + timedelta(days=day, hours=hour, milliseconds=self.rng.randrange(3_600_000))
 
 
-def example_weeks() -> list[IsoWeek]:
-    """The mining weeks of the example, oldest first, the empty one included."""
-    return [EXAMPLE_FIRST_WEEK.shifted(offset) for offset in range(EXAMPLE_WEEKS)]
+def write_traffic(folder: Path) -> None:
+    """One file of JSON lines a month."""
+    for (month,), frame in simulated_spans().group_by(pl.col("start_time").dt.strftime("%Y-%m"), maintain_order=True):
+        (folder / f"{month}.jsonl.gz").write_bytes(gzip.compress(frame.write_ndjson().encode(), mtime=0))
 
 
 def simulated_spans(
@@ -403,3 +407,11 @@ def _feedback(weekly: _Weekly, given: str, asked: datetime, *, late: bool = Fals
     else:
         moment = answered + min(_LONGEST_FEEDBACK_DELAY, weekly.window.end - answered) * weekly.rng.random() ** 3
     return {"user_feedback": given, "feedback_time": moment}
+
+
+EXAMPLE = Example(
+    eval_dir="eval",
+    write_traffic=write_traffic,
+    first_day=MiningDay(EXAMPLE_FIRST_WEEK.monday),
+    last_day=MiningDay(EXAMPLE_FIRST_WEEK.shifted(EXAMPLE_WEEKS - 1).monday),
+)

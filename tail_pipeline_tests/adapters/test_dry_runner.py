@@ -45,6 +45,7 @@ class Setting:
 
     def __init__(self, path: Path, server: AgentServer) -> None:
         self.path = path
+        self.records = path / ".tail" / "state" / "support" / "acme" / "dry_run.sqlite"
         self.server = server
         self.calls: Counter[str] = Counter()
 
@@ -63,7 +64,7 @@ class Setting:
         config = HttpTarget(http=self.server.url + path)
         with (
             open_target(config, rubric, repo_dir=self.path, model=_no_model, retry_wait_s=0) as target,
-            SqliteDryRunRecords(self.path / "dry_run.sqlite", scope) as records,
+            SqliteDryRunRecords(self.records, scope) as records,
         ):
             runner = DryRunner(target, judge or judge_of(rubric), rubric, records, AsRecorded())
             try:
@@ -296,7 +297,7 @@ def test_an_agent_that_stumbles_now_and_then_is_not_given_up(setting: Setting) -
     config = HttpTarget(http=setting.server.url)
     with (
         open_target(config, rubric, repo_dir=setting.path, model=_no_model, retry_wait_s=0) as target,
-        SqliteDryRunRecords(setting.path / "dry_run.sqlite", SCOPE) as records,
+        SqliteDryRunRecords(setting.records, SCOPE) as records,
     ):
         runner = DryRunner(target, judge_of(rubric), rubric, records, AsRecorded())
         for number in range(3 * GIVE_UP_AFTER):
@@ -334,9 +335,12 @@ def test_progress_is_told(setting: Setting) -> None:
 
 
 def test_records_that_cannot_be_read_say_which_file_to_delete(setting: Setting) -> None:
-    (setting.path / "dry_run.sqlite").write_bytes(b"no database at all" * 100)
+    setting.records.parent.mkdir(parents=True)
+    setting.records.write_bytes(b"no database at all" * 100)
 
-    with pytest.raises(PermanentError, match=r"\.tail/dry_run\.sqlite cannot be used .* delete the file"):
+    with pytest.raises(
+        PermanentError, match=r"\.tail/state/support/acme/dry_run\.sqlite cannot be used .* delete the file"
+    ):
         setting.run([trial()])
 
 

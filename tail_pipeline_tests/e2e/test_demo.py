@@ -19,7 +19,7 @@ WEEKS = [f"2026-W{number}" for number in range(10, 18)]
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The demo repository after its eight weeks, and what was printed."""
     target = tmp_path_factory.mktemp("demo") / "scratch"
-    return target, run_installed("demo", "--to", target, "--example", EXAMPLE_EVAL).stdout
+    return target, run_installed("demo", "--to", target, "--project", EXAMPLE_EVAL.parent).stdout
 
 
 def test_the_demo_prints_every_week_and_where_to_look(demo: tuple[Path, str]) -> None:
