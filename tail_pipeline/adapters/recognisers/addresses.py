@@ -27,6 +27,8 @@ _GLUED_SENTENCE = re.compile(r"(?<=[a-z]{2})(?:[A-Z]|https?\Z)")
 _NOBODY = frozenset({"git"})
 """``git@host`` is how repositories are reached, and nobody's mailbox."""
 
+_LOGIN = re.compile(r"://[^\s/@:]{0,128}:[^\s/@]{1,256}\Z")
+_MAX_LOGIN = 400
 _IMAGE = re.compile(r"[1-4]x\.(?:png|jpe?g|gif|svg|webp|avif)", re.IGNORECASE)
 
 _BEFORE_LOCAL = ".'%~!#$*^-+"
@@ -42,7 +44,7 @@ def emails(text: str) -> Iterator[Found]:
             continue
         name = local[0].lstrip(_BEFORE_LOCAL)
         host = _cut_at_sentence(domain[0])
-        if _IMAGE.fullmatch(host):
+        if _IMAGE.fullmatch(host) or _LOGIN.search(text, max(0, start - _MAX_LOGIN), start):
             continue
         labels = _SPELT_DOT.split(host)
         if not name or name in _NOBODY or len(labels) < 2 or not _TOP_LEVEL.fullmatch(labels[-1]):

@@ -76,7 +76,11 @@ def _shown(match: re.Match[str]) -> str:
         case "escape":
             plain = chr(int(typed.removeprefix("\\u"), 16))
         case _:
-            plain = "-" if typed in _DASHES else " " if typed.isspace() else unicodedata.normalize("NFKC", typed)
+            plain = unicodedata.normalize("NFKC", typed)
             if (digit := unicodedata.digit(typed, None)) is not None and typed.isdecimal():
                 plain = str(digit)
-    return plain if len(plain) == 1 else typed
+    if plain in _DASHES or typed in _DASHES:
+        return "-"
+    if len(plain) != 1:
+        return typed
+    return " " if plain.isspace() and plain not in "\r\n" else plain

@@ -81,8 +81,13 @@ _BEGINNINGS = (
 _TELEGRAM = ":AA"
 _TELEGRAM_TOKEN = re.compile(r"(?<![A-Za-z0-9])[0-9]{8,10}:AA[\w-]{33}(?![\w-])", re.ASCII)
 _PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----", re.ASCII)
-_PEM_END = "PRIVATE KEY"
-_PEM_BODY = re.compile(r"(?:[A-Za-z0-9+/=:,.\- \t\r]|\n|\\n|\\r){0,20000}+")
+_PEM_BREAK = r"(?:\s|\\n|\\r)*+"
+_PEM_HEADER = r"(?:Proc-Type|DEK-Info|Version|Comment|Hash):[^\n]{0,100}"
+_PEM_BODY = re.compile(
+    rf"(?:{_PEM_BREAK}(?:[A-Za-z0-9+/=]{{20,}}+|{_PEM_HEADER}))*+(?:{_PEM_BREAK}[A-Za-z0-9+/=]{{1,19}}+(?=\s*(?:\Z|\\n|-----END)))?"
+    rf"(?:{_PEM_BREAK}-----END [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?-----)?"
+)
+"""To the END line, or to the last line of the key where it was cut off."""
 
 _BEARER = re.compile(r"(?:bearer|basic|token)[ \t\n]{1,3}([A-Za-z0-9._~+/-]{16,4096}={0,2})", re.IGNORECASE)
 _URL_LOGIN = re.compile(r"[^\s/@:<>\"'?#]{0,128}:[^\s/@<>\"']{1,256}(?=@)")
@@ -131,7 +136,8 @@ def keys(text: str) -> Iterator[Found]:
     end = 0
     for place in _places(text, ("-----BEGIN ",)):
         if place >= end and (begin := _PEM.match(text, place)):
-            end = _end_of_private_key(text, begin.end())
+            body = _PEM_BODY.match(text, begin.end())
+            end = body.end() if body else begin.end()
             yield Found(place, end, PrivateKind.KEY, text[place:end])
     for place in _places(_lower(text), ("bearer", "basic", "token")):
         match = _BEARER.match(text, place)
@@ -182,18 +188,6 @@ def _lower(text: str) -> str:
     if len(lower) == len(text):
         return lower
     return "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
-
-
-def _end_of_private_key(text: str, start: int) -> int:
-    """Behind the END line, or behind the last line of the key where it was cut off."""
-    body = _PEM_BODY.match(text, start)
-    end = body.end() if body else start
-    # The END line has letters that the body may have, too: whatever follows it on its line ends it.
-    closing = text.find("-----END", start, end + 8)
-    if closing < 0:
-        return end
-    line = text.find("-----", closing + 8)
-    return end if line < 0 or line > closing + 60 else line + 5
 
 
 def _is_random(value: str) -> bool:

@@ -62,6 +62,12 @@ _WORDS_PHONE = re.compile(
     re.IGNORECASE,
 )
 _WORDS_ACCOUNT = re.compile(
+    r"(?:\b(?:acc(?:oun)?t|a/c|konto|cuenta|iban)[ _-]{0,2}(?:number|num|no|nr|nummer|#|id)?"
+    r"|\b(?:routing|aba|transit|bsb|sort[ _-]code|kontonummer|bankleitzahl)[ _-]{0,2}(?:number|num|no|#)?)"
+    r"[\"'.]{0,2} {0,2}(?:is|was|:|=|#)?[ #:\"']{0,3}\Z",
+    re.IGNORECASE,
+)
+_ACCOUNT = re.compile(
     r"(?:(?:\bacc(?:oun)?t|\ba/c|\bkonto|\bcuenta|\biban)[ -]{0,2}(?:number|num|no|nr|nummer|#|id)?[ .]{0,2}(?:is|was|:|=|#)?|"
     r"\b(?:routing|aba|transit|bsb|sort[ -]code|kontonummer|bankleitzahl)[ -]{0,2}(?:number|num|no|#)?[ .]{0,2}(?:is|was|:|=|#)?)"
     r"[ #:]{0,3}\Z",
