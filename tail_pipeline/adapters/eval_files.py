@@ -132,21 +132,20 @@ def undecided(text: str, path: str) -> list[Finding]:
     return findings
 
 
-def check_published_tails(repository: Repository, agent: Agent) -> PublishedFindings:
-    """The agent's tail files, wherever they are; under review is one on a tail branch nobody merged or deleted."""
+def check_published_tails(repository: Repository, agent: Agent, segment: str | None) -> PublishedFindings:
+    """The segment's tail files, wherever they are; under review is one on a tail branch nobody merged or deleted."""
     found = PublishedFindings(0, [], [])
-    for segment in agent.segment_names:
-        rubric_path = agent.rubric_path(segment)
-        rubric = load_rubric(repository, rubric_path)
-        for file in repository.tail_files(agent.tail_dir_of(segment)):
-            found = replace(found, read=found.read + 1)
-            try:
-                tail = parse_tail(file.text, place(file))
-            except InvalidFile as error:
-                found.errors.extend(error.findings)
-                continue
-            if file.branch and not file.abandoned:
-                found.outdated.extend(_outdated(file.text, place(file), tail, rubric, rubric_path))
+    rubric_path = agent.rubric_path(segment)
+    rubric = load_rubric(repository, rubric_path)
+    for file in repository.tail_files(agent.tail_dir_of(segment)):
+        found = replace(found, read=found.read + 1)
+        try:
+            tail = parse_tail(file.text, place(file))
+        except InvalidFile as error:
+            found.errors.extend(error.findings)
+            continue
+        if file.branch and not file.abandoned:
+            found.outdated.extend(_outdated(file.text, place(file), tail, rubric, rubric_path))
     return found
 
 

@@ -59,12 +59,13 @@ from tail_pipeline.domain.weighted_clusters import (
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     """The chain of one agent, keyed by its name.
 
-    All of it is in one pool, which the instance limits to one run at a time: each week is compared with the weeks
-    before it, so the runs of a backfill must not overtake one another.
+    Each week is compared with the weeks before it, so the runs of one agent, or of one segment, must not overtake one
+    another: ``run_order`` says how. Without segments all of it is also in one pool, limited to one run at a time.
     """
     prefix = asset_prefix(agent)
+    pool = None if agent.segments else prefix
 
-    chain_asset = partial(dg.asset, group_name=prefix, pool=prefix, partitions_def=partitions_of(agent))
+    chain_asset = partial(dg.asset, group_name=prefix, pool=pool, partitions_def=partitions_of(agent))
 
     def key(name: str) -> dg.AssetKey:
         return dg.AssetKey([prefix, name])

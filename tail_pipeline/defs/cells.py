@@ -14,13 +14,13 @@ import dagster as dg
 from tail_pipeline.adapters.history import published_days
 from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, parse_partition_key, partition_key
+from tail_pipeline.defs.run_order import MINED_ASSETS
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.alarm import MissingCell
 from tail_pipeline.domain.errors import InvalidFile, PermanentError
 from tail_pipeline.domain.ports import Repository
 from tail_pipeline.domain.weeks import MiningDay, last_mining_days
 
-MINED_ASSETS = ("spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr")
 MAX_LANDED_PER_TICK = 20
 """Materializations one tick of a sensor looks at, so that it ends well within Dagster's time limit of 60 s."""
 

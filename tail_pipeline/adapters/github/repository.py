@@ -37,12 +37,15 @@ from tail_pipeline.domain.pull_request import PullRequest
 class GitHubRepository:
     """The repository that the configuration names; ``repo_dir`` is the checkout that keeps what never changes.
 
-    Each method is one reading: what it says about branches and pull requests was so when it was called.
+    What it says about branches and pull requests was so at its last reading, which answers all questions for a
+    minute (``Patience.reading_lasts_s``). Whatever writes reads anew first, and writes nothing where that differs.
     """
 
     config: GitHubHosted
     repo_dir: Path
     patience: Patience = field(default_factory=Patience)
+    _readings: list[GitHubHistory] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The last one, or none."""
 
     @property
     def name(self) -> str:
@@ -62,7 +65,10 @@ class GitHubRepository:
         return file_page(self._api, branch, path)
 
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
-        return Publication(self._api, self._reading()).publish(pull_request, branch)
+        history = self._read_again(keep_base=True)
+        published = Publication(self._api, history).publish(pull_request, branch)
+        self._readings[:] = [history]
+        return published
 
     def base_changes(self, since: str | None) -> BaseChanges:
         history = self._reading()
@@ -88,7 +94,7 @@ class GitHubRepository:
         return found[0] if found else None
 
     def promote(self, promotion: Promotion) -> PublishedPromotion:
-        return Promoting(self._api, self._reading()).promote(promotion)
+        return Promoting(self._api, self._read_again()).promote(promotion)
 
     def links(self, file: StoredFile) -> TailLinks:
         return links_of(self._api, self._reading(), file)
@@ -111,4 +117,16 @@ class GitHubRepository:
         return ImmutableAnswers(self.repo_dir)
 
     def _reading(self) -> GitHubHistory:
-        return GitHubHistory(self._api, self._immutable)
+        """The last reading, or a new one where that has become too old or was followed by a write."""
+        if not self._readings or self._readings[0].age_s > self.patience.reading_lasts_s:
+            self._readings[:] = [GitHubHistory(self._api, self._immutable)]
+        return self._readings[0]
+
+    def _read_again(self, *, keep_base: bool = False) -> GitHubHistory:
+        """A new reading for a write, after which, whatever comes of it, the last one answers nothing any more.
+
+        A tail branch may leave the base branch where it was a minute ago; what is on tail branches is asked anew.
+        """
+        history = self._reading().with_base_only() if keep_base else GitHubHistory(self._api, self._immutable)
+        self._readings.clear()
+        return history
