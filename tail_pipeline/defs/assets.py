@@ -81,11 +81,12 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
             store = checkout.trace_store(agent, context.log.info)
+            redactor = checkout.redactor(agent, cell.segment)
             collector = SpanCollector(
                 store,
                 cell.window,
                 _filter(agent, cell),
-                checkout.redactor(),
+                redactor,
                 timedelta(days=agent.feedback_lookback_days),
             )
             store.check()
@@ -101,15 +102,15 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "bad_spans_named": previews.bad_spans(collected),
                 "set_aside": previews.set_aside(collected),
                 "store": store.name,
+                "redacted": previews.redacted(redactor.taken),
             }
             results = [checks.bad_spans(agent, collected)]
             if agent.segments:
-                seen = store.count_by_segment(cell.window, agent.name, agent.segments.by)
+                declared = agent.segments.values.values()
+                seen = redactor.counts(store.count_by_segment(cell.window, agent.name, agent.segments.by), declared)
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
-                    "undeclared_segments": previews.counts_table(
-                        agent.segments.by, undeclared(agent.segments.values.values(), seen)
-                    ),
+                    "undeclared_segments": previews.counts_table(agent.segments.by, undeclared(declared, seen)),
                 }
                 results.append(checks.undeclared_segments(agent.segments, seen))
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
@@ -169,10 +170,12 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
             encoder = checkout.encoder(agent, cell)
+            # Texts of cases that nobody redacted are compared in the form in which they would be mined today.
+            redact = checkout.redactor(agent, cell.segment).text
             week = find_weighted_clusters(
                 failing,
                 background,
-                history.cases,
+                [replace(case, texts=tuple(map(redact, case.texts))) for case in history.cases],
                 encoder=encoder,
                 rubric=rubric,
                 policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),

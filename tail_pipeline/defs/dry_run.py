@@ -105,7 +105,7 @@ def _run(
         checkout.target(target_config, rubric) as target,
         SqliteDryRunRecords(path, scope) as records,
     ):
-        runner = DryRunner(target, judge, rubric, records)
+        runner = DryRunner(target, judge, rubric, records, checkout.redactor(agent, cell.segment))
         try:
             return runner.run(trials, fresh=fresh, progress=progress)
         finally:

@@ -17,6 +17,7 @@ from tail_pipeline.adapters.judged_scores import JudgedScores
 from tail_pipeline.adapters.model_api.chat import ChatModel
 from tail_pipeline.adapters.model_api.embeddings import EMBEDDINGS, EndpointEncoder
 from tail_pipeline.adapters.python_callable import load_python_checks
+from tail_pipeline.adapters.redactors import open_redactor
 from tail_pipeline.adapters.repositories import open_repository
 from tail_pipeline.adapters.state_dir import segment_state_dir, state_dir
 from tail_pipeline.adapters.targets import open_target
@@ -24,7 +25,6 @@ from tail_pipeline.adapters.trace_stores import open_trace_store
 from tail_pipeline.defs.partitions import Cell, partition_key
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.call_budget import CallBudget
-from tail_pipeline.domain.collection import AsRecorded
 from tail_pipeline.domain.criterion_checks import ChecksJudge
 from tail_pipeline.domain.embedding import Encoder, LexicalEncoder
 from tail_pipeline.domain.judging import RubricJudge
@@ -66,8 +66,9 @@ class Checkout(dg.ConfigurableResource[Any]):
             self._repository = open_repository(load_agents(Path(self.repo_dir)).repository, Path(self.repo_dir))
         return self._repository
 
-    def redactor(self) -> Redactor:
-        return AsRecorded()
+    def redactor(self, agent: Agent, segment: str | None) -> Redactor:
+        """What keeps private data of this segment out of everything that is written."""
+        return open_redactor(agent, segment, Path(self.repo_dir))
 
     @contextmanager
     def model(self, name: str, budget: CallBudget | None = None) -> Iterator[Model]:

@@ -16,6 +16,7 @@ from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.clustering import Clustering
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.pull_request import branch_of
+from tail_pipeline.domain.redaction import RedactConfig
 from tail_pipeline.domain.rubric import MODEL_PATTERN, Rubric
 from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
 from tail_pipeline.domain.spans import SPAN_SCHEMA
@@ -279,6 +280,9 @@ class Agent(_Strict):
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
     scoping_call_url: Annotated[str, Field(pattern=r"^https?://[^\s<>]+$")] | None = None
     escalate_on: EscalateOn | None = None
+    redact: RedactConfig = Field(
+        default_factory=RedactConfig, description="Private data, taken out before anything is written."
+    )
     target: TargetField | None = Field(
         default=None, description="The agent as it is now, which every mined case is tried on. Absent: no dry run."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,9 +57,27 @@ class TraceStore(Protocol):
 
 
 class Redactor(Protocol):
-    """Takes private data out of a span frame before anything is written."""
+    """Takes private data out before anything is written; to do it twice changes nothing more.
 
-    def redact(self, frame: pl.DataFrame) -> pl.DataFrame: ...
+    Raises PermanentError, which quotes no text, when a hook of the agent's own fails.
+    """
+
+    @property
+    def taken(self) -> Mapping[str, int] | None:
+        """How many values were taken out of frames so far, by kind; None where texts are left as recorded."""
+        ...
+
+    def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A span frame with placeholders for private values."""
+        ...
+
+    def text(self, text: str) -> str:
+        """Likewise one text that is in no frame."""
+        ...
+
+    def counts(self, seen: Mapping[str | None, int], declared: Collection[str]) -> dict[str | None, int]:
+        """Counts by the values of a segment column; those that nobody ``declared`` are redacted."""
+        ...
 
 
 class Scorer(Protocol):

@@ -13,6 +13,7 @@ import pytest
 
 from tail_pipeline.adapters.dry_run_records import SqliteDryRunRecords
 from tail_pipeline.adapters.targets import open_target
+from tail_pipeline.domain.collection import AsRecorded
 from tail_pipeline.domain.criterion_checks import ChecksJudge
 from tail_pipeline.domain.dry_run import RUNS, DryRun
 from tail_pipeline.domain.dry_runner import GIVE_UP_AFTER, MAX_CASES_AT_ONCE, DryRunner, Trial
@@ -65,7 +66,7 @@ class Setting:
             open_target(config, rubric, repo_dir=self.path, model=_no_model, retry_wait_s=0) as target,
             SqliteDryRunRecords(self.records, scope) as records,
         ):
-            runner = DryRunner(target, judge or judge_of(rubric), rubric, records)
+            runner = DryRunner(target, judge or judge_of(rubric), rubric, records, AsRecorded())
             try:
                 return runner.run(trials, fresh=fresh, progress=progress)
             finally:
@@ -298,7 +299,7 @@ def test_an_agent_that_stumbles_now_and_then_is_not_given_up(setting: Setting) -
         open_target(config, rubric, repo_dir=setting.path, model=_no_model, retry_wait_s=0) as target,
         SqliteDryRunRecords(setting.records, SCOPE) as records,
     ):
-        runner = DryRunner(target, judge_of(rubric), rubric, records)
+        runner = DryRunner(target, judge_of(rubric), rubric, records, AsRecorded())
         for number in range(3 * GIVE_UP_AFTER):
             runner.run([trial(number, f"{'hard' if number % GIVE_UP_AFTER else 'easy'} {number}")])
 

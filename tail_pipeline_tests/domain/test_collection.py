@@ -53,7 +53,7 @@ class InMemoryTraces:
             yield checked(batch, pl.Series([f"row {number}" for number in range(batch.height)], dtype=pl.String))
 
 
-class Uppercase:
+class Uppercase(AsRecorded):
     """A redactor whose work can be seen."""
 
     def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
