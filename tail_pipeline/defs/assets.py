@@ -106,7 +106,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             }
             results = [checks.bad_spans(agent, collected)]
             if agent.segments:
-                declared = agent.segments.values.values()
+                declared = agent.segments.spellings
                 seen = redactor.counts(store.count_by_segment(cell.window, agent.name, agent.segments.by), declared)
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
@@ -355,7 +355,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
     if agent.segments is None or cell.segment is None:
         return SegmentFilter(agent.name)
-    return SegmentFilter(agent.name, agent.segments.by, agent.segments.values[cell.segment])
+    return SegmentFilter(agent.name, agent.segments.by, agent.segments.spellings_of(cell.segment))
 
 
 def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -13,7 +13,7 @@ from tail_pipeline.adapters.eval_files import check_published_tails
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import asset_prefix, parse_partition_key, partitions_of
 from tail_pipeline.defs.resources import Checkout
-from tail_pipeline.domain.agents import Agent, Segments
+from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.rubric import Rubric
@@ -31,6 +31,7 @@ from tail_pipeline.domain.run_checks import (
 )
 from tail_pipeline.domain.scorecard import Scorecard
 from tail_pipeline.domain.scoring_summary import ScoringSummary
+from tail_pipeline.domain.segments import Segments
 from tail_pipeline.domain.weighted_clusters import WeekClusters
 
 BAD_SPANS = "bad_spans"
@@ -85,7 +86,7 @@ def bad_spans(agent: Agent, collected: Collected) -> dg.AssetCheckResult:
 
 
 def undeclared_segments(segments: Segments, seen: Mapping[str | None, int]) -> dg.AssetCheckResult:
-    return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.values.values(), seen))
+    return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.spellings, seen))
 
 
 def unscored_share(agent: Agent, rubric: Rubric, summary: ScoringSummary) -> dg.AssetCheckResult:
