@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
+import sqlalchemy
 
 from tail_pipeline.adapters.eval_files import cases_paths
 from tail_pipeline.adapters.state_dir import STATE_DIR, WHOLE_AGENT
@@ -86,6 +88,11 @@ class Ownership:
             if owner.segment == segment and job.endswith(f"_{asset_prefix(self.deployment.agent(owner))}")
         )
 
+    def runs_in(self, instance: dg.DagsterInstance) -> dict[str, frozenset[Owner]]:
+        """Whose each run of a history is."""
+        tag = "dagster/partition"
+        return {run.run_id: self.of_run(run.job_name, run.tags.get(tag)) for run in instance.get_runs()}
+
     @cached_property
     def _weeks(self) -> list[tuple[Owner, str]]:
         """Every tail file there can be, with its owner."""
@@ -134,6 +141,8 @@ def artefacts_of(deployment: Deployment, played: Played) -> Iterator[Artefact]:
     for reader, asked in deployment.told.asked:
         yield Artefact("request to a stand-in", asked, frozenset({reader}) if reader else None)
     yield from _files(deployment, owners)
+    if not deployment.world.history_in_files:
+        yield from _history_in_memory(deployment, owners)
     git_dir = deployment.github.repository.git.path if deployment.github else deployment.checkout / ".git"
     yield from _git(git_dir, owners)
     if deployment.github:
@@ -202,17 +211,12 @@ def _history(
     path: Path, shown: str, parts: tuple[str, ...], deployment: Deployment, owners: Ownership
 ) -> Iterator[Artefact]:
     """A file of Dagster's run history: rows and compute logs are their run's, a database as a whole is everybody's."""
-    runs = {
-        run.run_id: owners.of_run(run.job_name, run.tags.get("dagster/partition"))
-        for run in deployment.instance.get_runs()
-    }
+    runs = owners.runs_in(deployment.history_in_files)
     if path.suffix == ".db":
         own = runs.get(path.stem)
         yield Artefact(shown, path.read_bytes(), owners.everybody if own is None else own, operational=True)
         for table, row in _rows(path):
-            run = next((row[name] for name in _RUN_COLUMNS if row.get(name)), None)
-            content = " ".join(str(value) for value in row.values() if isinstance(value, str | bytes))
-            yield Artefact(f"{shown} table {table}", content, runs.get(str(run), NOBODY), operational=True)
+            yield _row_of_history(f"{shown} table {table}", row, runs)
     elif parts[0] == "storage":
         yield Artefact(shown, path.read_bytes(), runs.get(parts[1], NOBODY), operational=True)
     elif path.suffix in (".db-wal", ".db-shm", ".db-journal"):
@@ -221,6 +225,23 @@ def _history(
         yield Artefact(shown, path.read_bytes(), NOBODY)
     else:
         raise UnknownArtefact(f"file {shown}")
+
+
+def _history_in_memory(deployment: Deployment, owners: Ownership) -> Iterator[Artefact]:
+    """The same tables where Dagster keeps them in memory."""
+    runs = owners.runs_in(deployment.instance)
+    instance = deployment.instance
+    with instance.event_log_storage.index_connection() as events, instance.run_storage.connect() as others:
+        for connection in (events, others):
+            for table in sqlalchemy.inspect(connection).get_table_names():
+                for row in connection.execute(sqlalchemy.text(f'SELECT * FROM "{table}"')).mappings():
+                    yield _row_of_history(f"history table {table}", dict(row), runs)
+
+
+def _row_of_history(where: str, row: dict[str, object], runs: dict[str, frozenset[Owner]]) -> Artefact:
+    run = next((row[name] for name in _RUN_COLUMNS if row.get(name)), None)
+    content = " ".join(str(value) for value in row.values() if isinstance(value, str | bytes))
+    return Artefact(where, content, runs.get(str(run), NOBODY), operational=True)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:

@@ -67,6 +67,11 @@ class Deployment:
     def repository_definition(self) -> dg.RepositoryDefinition:
         return self.definitions.get_repository_def()
 
+    @cached_property
+    def history_in_files(self) -> dg.DagsterInstance:
+        """The run history of the checkout, which commands write to whatever the others use."""
+        return self.instance if self.world.history_in_files else dagster_instance(self.checkout)
+
     # What people do in the repository
 
     def read(self, branch: str, path: str) -> str | None:
@@ -160,10 +165,13 @@ def deployed(world: World, directory: Path, dsn: str | None = None) -> Iterator[
         commit_all(checkout, "Configure")
         environment = {KEY_ENV: KEY, "GITHUB_TOKEN": TOKEN} | ({DSN_ENV: dsn} if dsn else {})
         stack.enter_context(_environment(environment))
+        # Commands open the history in files whatever the others use.
         for path, content in _empty_history().items():
             (checkout / STATE_DIR / "dagster" / path).parent.mkdir(parents=True, exist_ok=True)
             (checkout / STATE_DIR / "dagster" / path).write_bytes(content)
-        instance = stack.enter_context(dagster_instance(checkout))
+        instance = stack.enter_context(
+            dagster_instance(checkout) if world.history_in_files else dg.DagsterInstance.ephemeral()
+        )
         CURRENT.told = told.answer
         yield Deployment(world, checkout, aviary, told, traffic, instance, github)
         CURRENT.told = None
@@ -195,6 +203,8 @@ def _agent(
         agent["target"] = target
     if world.embeddings:
         agent["embedding"] = {"model": "vendor/embedder"}
+    if world.store == "otel" and plan.split == "node_class":
+        agent["unit"] = "node"
     if plan.segments:
         values = {owner.segment: traffic.spellings[owner] for owner in plan.owners}
         agent["segments"] = {"by": plan.split, "values": values}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
-from pathlib import Path
 
 import dagster as dg
 from click.testing import CliRunner
@@ -274,8 +273,12 @@ class Player:
     def _broken(self, kind: Outage, owner: Owner, day: MiningDay) -> Iterator[None]:
         deployment = self._deployment
         if kind == "store" and self._world.store != "postgres":
-            with _moved(deployment.checkout / "traces"):
+            traces = deployment.checkout / "traces"
+            away = traces.rename(traces.with_name("traces.away"))
+            try:
                 yield
+            finally:
+                away.rename(traces)
         elif kind == "repository" and deployment.github:
             for fault in (faults.dropped().afterwards(), faults.bad_gateway(), faults.bad_gateway()):
                 deployment.github.faults.next("POST", "/pulls|/git/", fault)
@@ -290,14 +293,6 @@ class Player:
             lock.unlink(missing_ok=True)
         else:
             yield
-
-
-@contextmanager
-def _moved(path: Path) -> Iterator[None]:
-    away = path.with_name(f"{path.name}.away")
-    path.rename(away)
-    yield
-    away.rename(path)
 
 
 def _chosen(owner: Owner) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from tail_pipeline_tests.isolation.worlds import World
 _MEMORY = Path("/dev/shm")
 """Where files cost no disk, on systems that have it: a run history is hundreds of small commits."""
 
-REDACTED = False
+REDACTED = True
 """Whether addresses are taken out before anything is written."""
 
 

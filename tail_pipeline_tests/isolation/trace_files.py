@@ -43,15 +43,17 @@ def _traced(traffic: Traffic, rows: Sequence[Row]) -> Tracing:
     tracing = Tracing(seed=len(rows))
     batches: dict[str, Any] = {}
     together = {row["trace_id"] for row in rows if sum(one["trace_id"] == row["trace_id"] for one in rows) > 1}
-    split = any(plan.segments for plan in traffic.world.agents)
+    tenants = any(plan.segments and plan.split == "tenant" for plan in traffic.world.agents)
+    several = len(set(traffic.spellings.values())) > 1
     for row in rows:
         at = row["start_time"]
         parent = None
-        if row["trace_id"] in together and split:
+        if row["trace_id"] in together:
             if row["trace_id"] not in batches:
                 batch = tracing.span("batch", {"http.route": "/batch"}, at=at, end=False)
-                found = {"retrieval.documents.0.document.content": traffic.nobodys("retriever beside several tenants")}
-                tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, at=at, parent=batch)
+                if tenants and several:
+                    found = {"retrieval.documents.0.document.content": traffic.nobodys("retriever beside tenants")}
+                    tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, at=at, parent=batch)
                 batches[row["trace_id"]] = tracing.ended(batch, at, 60)
             parent = batches[row["trace_id"]]
         _unit(traffic, tracing, row, parent)

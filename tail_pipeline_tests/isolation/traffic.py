@@ -203,7 +203,10 @@ class Traffic:
                 self._shared[key] = f"{column}-{self.aviary.word(whose, place)}"
             return self._shared[key]
 
-        same_trace = trace if self.world.shared & {"trace", "span"} else None
+        same_trace = trace if self._shares_traces(columns) else None
+        if same_trace and self.world.store == "otel":
+            # In one trace of OpenTelemetry two agents are one turn.
+            same_trace = f"{same_trace} of {columns['agent']}"
         return {
             "_where": where,
             **columns,
@@ -219,6 +222,15 @@ class Traffic:
             "end_time": start + timedelta(seconds=2),
             "metadata": json.dumps({"note": self.aviary.word(owners, f"{where}, metadata")}),
         }
+
+    def _shares_traces(self, columns: Row) -> bool:
+        """Whether the span is in a trace with others'.
+
+        Where OpenTelemetry names one tenant in a trace, the spans that name none are taken for that tenant's.
+        """
+        if not self.world.shared & {"trace", "span"}:
+            return False
+        return self.world.store != "otel" or columns["tenant"] is not None or len(set(self.spellings.values())) > 1
 
     def _said(self, lead: str, owners: frozenset[Owner], where: str, column: str) -> str:
         """A text with canaries at its start, in its middle and in an address at its end."""

@@ -90,6 +90,7 @@ class World:
     target: Literal["none", "python", "http", "model"] = "none"
     embeddings: bool = False
     agent_column: bool = True
+    history_in_files: bool = False
     max_clusters: int = 20
     shared: frozenset[SplitTraffic] = frozenset()
     odd: frozenset[Oddity] = frozenset()
@@ -139,7 +140,7 @@ def agents(draw: st.DrawFn) -> tuple[AgentPlan, ...]:
             )
 
 
-_MINING: tuple[Action, ...] = ("mine", "mine", "mine", "mine_by_command", "mine_fresh", "mine_all")
+_MINING: tuple[Action, ...] = ("mine", "mine", "mine", "mine", "mine_by_command", "mine_fresh", "mine_all")
 _REST: tuple[Action, ...] = (
     "review",
     "review",
@@ -163,7 +164,7 @@ def steps() -> st.SearchStrategy[tuple[Step, ...]]:
     first = st.builds(Step, st.just("mine"), numbers, st.integers(0, 1), numbers)
     mining = st.builds(Step, st.sampled_from(_MINING), numbers, st.integers(0, 2), numbers)
     other = st.builds(Step, st.sampled_from(_REST), numbers, st.integers(0, 2), numbers)
-    later = st.lists(st.one_of(mining, other, other), min_size=1, max_size=5)
+    later = st.lists(st.one_of(mining, other, other), min_size=1, max_size=3)
     return st.builds(lambda one, more: (one, *more), first, later)
 
 
@@ -180,6 +181,7 @@ def worlds(stores: tuple[Store, ...] = ("jsonl", "jsonl", "parquet", "otel")) ->
         target=st.sampled_from(["none", "python", "python", "http", "model"]),
         embeddings=rarely,
         agent_column=st.booleans(),
+        history_in_files=rarely,
         max_clusters=st.sampled_from([1, 20, 20]),
         shared=st.frozensets(st.sampled_from(["trace", "span", "session", "text"])),
         odd=st.frozensets(
