@@ -113,6 +113,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                     "undeclared_segments": previews.counts_table(agent.segments.by, undeclared(declared, seen)),
                 }
                 results.append(checks.undeclared_segments(agent.segments, seen))
+                results.append(checks.segment_seen(agent.segments, cell.segment or "", seen))
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
 
     @chain_asset(

@@ -193,6 +193,12 @@ class Agent(_Strict):
     def cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases.yaml"
 
+    def own_cases_path(self, segment: str | None) -> str:
+        """The file that promoted cases of the segment go to, which is nobody else's."""
+        if segment is None or self.eval_dir_of(segment) != self.eval_dir:
+            return self.cases_path(segment)
+        return f"{self.eval_dir}/cases/{segment}.yaml"
+
     def removed_cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases_removed.yaml"
 
