@@ -19,7 +19,7 @@ from tail_pipeline.domain.cases import CasesFile, RemovedCasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.ports import Repository, StoredFile
 from tail_pipeline.domain.rubric import Rubric
-from tail_pipeline.domain.tail_file import CASE_ID, TailFile
+from tail_pipeline.domain.tail_file import CASE_ID, OF_ONE_TENANT, SharedBy, TailCase, TailFile
 from tail_pipeline.domain.targets import ModelTarget
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 
@@ -388,7 +388,29 @@ def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
         if case.status != "rejected" and case.rejection_reason is not None:
             message = f"given, but the status is {case.status}; set status: rejected or remove the reason"
             findings.append(document.finding(("cases", index, "rejection_reason"), message))
+        findings += [
+            document.finding(("cases", index, *at), message) for at, message in _shared_findings(case, file.tenants)
+        ]
+    if file.tenants and file.segment:
+        findings.append(document.finding(("segment",), "a file of several tenants has no segment"))
     return findings
+
+
+def _shared_findings(case: TailCase, shared: SharedBy | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What sets the cases of a shared file apart from those of one segment, as (where in the case, message)."""
+    if shared is None:
+        if case.input is None:
+            yield ("input",), "a case needs an input; only one of several tenants may wait for it"
+        if case.cluster.tenants is not None:
+            yield ("cluster", "tenants"), "stands in a shared file only, which says under tenants: whose it is"
+        return
+    if case.status == "promoted" and not (case.input or "").strip():
+        yield ("input",), "promoted without an input; write one in words of your own that no tenant's user wrote"
+    if case.cluster.tenants is None:
+        yield ("cluster",), "says not how many tenants stand behind it"
+    for name in OF_ONE_TENANT:
+        if getattr(case.cluster, name) not in (None, []):
+            yield ("cluster", name), "is one tenant's and has no place in a file that all of them read"
 
 
 def place(file: StoredFile) -> str:
