@@ -56,11 +56,16 @@ class GitHubHistory:
     def age_s(self) -> float:
         return time.monotonic() - self._began
 
-    def with_base_only(self) -> GitHubHistory:
-        """A new reading that takes the base branch to be where this one found it."""
+    def for_publishing(self, branch: str) -> GitHubHistory:
+        """This reading, of the same age, but for the heads of the segment's branches and this one's pull requests.
+
+        What people can have changed on the branch is asked anew. The base branch may be taken where it was.
+        """
         self.base()
-        beginning = f"{HEADS}{self.api.config.base_branch}"
-        return GitHubHistory(self.api, self.immutable, {beginning: self._refs[beginning]}, self._empty)
+        refs = {beginning: dict(known) for beginning, known in self._refs.items()}
+        refs = {beginning: known for beginning, known in refs.items() if not f"{HEADS}{branch}".startswith(beginning)}
+        pull_requests = {name: known for name, known in self._pull_requests.items() if name != branch}
+        return GitHubHistory(self.api, self.immutable, refs, self._empty, pull_requests, self._began)
 
     def learn_ref(self, ref: str, commit: str) -> None:
         """A reference that this process has just made or moved."""

@@ -32,8 +32,9 @@ class Publication:
             Wanted(wanted.branch, wanted.title, wanted.body, wanted.labels, wanted.reviewers),
             self.history.pull_request(wanted.branch),
         )
-        self.history.forget_pull_requests(wanted.branch)
         outcome = opened.outcome
+        if outcome is not Published.UNCHANGED:
+            self.history.forget_pull_requests(wanted.branch)
         if outcome is Published.UNCHANGED and head != branch.head:
             outcome = Published.UPDATED
         return PublishedPullRequest(opened.number, opened.url, head, outcome, (*notes, *opened.notes))

@@ -67,9 +67,10 @@ class GitHubRepository:
         return file_page(self._api, branch, path)
 
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
-        history = self._read_again(keep_base=True)
+        history = self._reading().for_publishing(pull_request.branch)
+        self._readings.clear()
         published = Publication(self._api, history).publish(pull_request, branch)
-        self._readings[:] = [history]
+        self._readings.append(history)
         return published
 
     def base_changes(self, since: str | None) -> BaseChanges:
@@ -96,7 +97,8 @@ class GitHubRepository:
         return found[0] if found else None
 
     def promote(self, promotion: Promotion) -> PublishedPromotion:
-        return Promoting(self._api, self._read_again()).promote(promotion)
+        self._readings.clear()
+        return Promoting(self._api, GitHubHistory(self._api, self._immutable)).promote(promotion)
 
     def links(self, file: StoredFile) -> TailLinks:
         return links_of(self._api, self._reading(), file)
@@ -128,16 +130,7 @@ class GitHubRepository:
         return ImmutableAnswers(self.repo_dir)
 
     def _reading(self) -> GitHubHistory:
-        """The last reading, or a new one where that has become too old or was followed by a write."""
+        """The last reading, or a new one where that is too old, or was followed by a write that may have changed it."""
         if not self._readings or self._readings[0].age_s > self.patience.reading_lasts_s:
             self._readings[:] = [GitHubHistory(self._api, self._immutable)]
         return self._readings[0]
-
-    def _read_again(self, *, keep_base: bool = False) -> GitHubHistory:
-        """A new reading for a write, after which, whatever comes of it, the last one answers nothing any more.
-
-        A tail branch may leave the base branch where it was a minute ago; what is on tail branches is asked anew.
-        """
-        history = self._reading().with_base_only() if keep_base else GitHubHistory(self._api, self._immutable)
-        self._readings.clear()
-        return history
