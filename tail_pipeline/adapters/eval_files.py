@@ -41,13 +41,14 @@ Record = TypeVar("Record", bound=BaseModel)
 class EvalFindings:
     """What is wrong, what nobody decided on yet, and what was mined under another rubric than the one there is now.
 
-    ``rubric_shas`` holds the fingerprint of each rubric by its path.
+    ``rubric_shas`` holds the fingerprint of each rubric by its path, ``notes`` what somebody chose and everybody should know.
     """
 
     errors: list[Finding]
     undecided: list[Finding]
     outdated: list[Finding]
     rubric_shas: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
         config = load_agents(repo_dir)
     except InvalidFile as error:
         return EvalFindings(error.findings, [], [])
-    found = EvalFindings([], [], [])
+    found = EvalFindings([], [], [], notes=_choices(config))
     rubrics: dict[str, Rubric] = {}
     for path, expected in _expected_files(repo_dir, config).items():
         if not (repo_dir / path).exists():
@@ -215,6 +216,14 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
     found.errors.extend(_target_findings(repo_dir, config, rubrics))
     found.errors.sort(key=lambda finding: (finding.file, finding.line))
     return found
+
+
+def _choices(config: AgentsConfig) -> list[str]:
+    return [
+        f"{AGENTS_PATH}: redaction is off for {agent.name}: private data in its traces is written as it was recorded"
+        for agent in config.agents
+        if not agent.redact.enabled
+    ]
 
 
 def write_schemas(eval_dir: Path) -> list[Path]:
