@@ -186,7 +186,9 @@ def _state(path: Path, shown: str, parts: tuple[str, ...], owners: Ownership) ->
         raise UnknownArtefact(f"file {shown}")
     yield Artefact(shown, path.read_bytes(), readers)
     if path.suffix == ".parquet":
-        yield Artefact(f"{shown} decoded", json.dumps(pl.read_parquet(path).to_dict(as_series=False), default=str), readers)
+        yield Artefact(
+            f"{shown} decoded", json.dumps(pl.read_parquet(path).to_dict(as_series=False), default=str), readers
+        )
     elif path.suffix == ".sqlite":
         for table, row in _rows(path):
             yield Artefact(f"{shown} table {table}", " ".join(map(str, row.values())), readers)

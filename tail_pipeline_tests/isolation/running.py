@@ -149,7 +149,9 @@ class Player:
         alarms = deadline_automation(deployment.config.agents, now=lambda: now)
         wanted = [one for one in deployment.definitions.sensors or [] if isinstance(one, dg.SensorDefinition)]
         wanted = [one for one in wanted if one.name != "mining_failure_sensor"]
-        wanted += [one for one in alarms.sensors or [] if isinstance(one, dg.SensorDefinition) and "failure" in one.name]
+        wanted += [
+            one for one in alarms.sensors or [] if isinstance(one, dg.SensorDefinition) and "failure" in one.name
+        ]
         for sensor in wanted:
             self._tick(f"{where} {sensor.name}", sensor)
 
@@ -297,5 +299,3 @@ class Player:
 
 def _chosen(owner: Owner) -> tuple[str, ...]:
     return ("--agent", owner.agent, *(("--segment", owner.segment) if owner.segment else ()))
-
-

@@ -49,7 +49,10 @@ class Scan:
 def play(world: World, *, dsn: str | None = None) -> Scan:
     """Play a world in a directory of its own, and scan everything it left, temporary files too."""
     place = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name, _temporary_files(Path(name) / "tmp") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name,
+        _temporary_files(Path(name) / "tmp") as temporary,
+    ):
         with deployed(world, Path(name), dsn) as deployment:
             played = Player(deployment).play()
             gc.collect()
@@ -91,7 +94,11 @@ def _out_of_place(artefact: Artefact, canaries: set[Canary]) -> Iterator[Canary]
 def _common_owners(canaries: list[Canary]) -> frozenset[Owner]:
     """The owner most of the texts have: what is not that owner's does not belong there."""
     counts = Counter(owner for canary in canaries for owner in canary.owners)
-    return frozenset({max(counts, key=lambda owner: (counts[owner], owner.agent, owner.segment or ""))}) if counts else frozenset()
+    return (
+        frozenset({max(counts, key=lambda owner: (counts[owner], owner.agent, owner.segment or ""))})
+        if counts
+        else frozenset()
+    )
 
 
 def _files_in(directory: Path) -> list[Path]:

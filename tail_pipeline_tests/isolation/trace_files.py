@@ -91,7 +91,9 @@ def _unit(traffic: Traffic, tracing: Tracing, row: Row, parent: Any) -> None:
     tracing.span("llm", {"openinference.span.kind": "LLM", "llm.model_name": row["model"], **owned}, at=at, parent=unit)
     score = row.get("rubric_score")
     if score is not None and "judgement_no_number" in traffic.world.odd and at.minute % 4 == 0:
-        word = traffic.aviary.word(traffic.owners_of(row["agent"], row["tenant"], row["node_class"]), "a score in words")
+        word = traffic.aviary.word(
+            traffic.owners_of(row["agent"], row["tenant"], row["node_class"]), "a score in words"
+        )
         unit.set_attribute("eval.rubric_score.label", f"{word} good")
     elif score is not None:
         unit.set_attribute("eval.rubric_score.score", score)
@@ -101,5 +103,3 @@ def _unit(traffic: Traffic, tracing: Tracing, row: Row, parent: Any) -> None:
         said |= {"user.correction": row["correction"]} if row.get("correction") else {}
         given = row.get("feedback_time") or at + timedelta(minutes=5)
         tracing.span("feedback", said, at=given, link=unit)
-
-

@@ -123,7 +123,9 @@ class Traffic:
             columns = self._columns_of(owner)
             # A unit of OpenTelemetry is kept without what cannot be read of it.
             kept = self.world.store == "otel"
-            readers = self.owners_of(columns["agent"], columns["tenant"], columns["node_class"]) if kept else frozenset()
+            readers = (
+                self.owners_of(columns["agent"], columns["tenant"], columns["node_class"]) if kept else frozenset()
+            )
             row = self._row(columns, window, "malformed", owners=readers, where="an unusable row")
             match number % 3:
                 case 0:
