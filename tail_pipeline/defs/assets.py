@@ -40,7 +40,8 @@ from tail_pipeline.domain.scoring import SCORED_COLUMNS
 from tail_pipeline.domain.scoring_summary import how_scored, summarise
 from tail_pipeline.domain.selection import is_failing, is_passing, require_selected_with, with_triggers
 from tail_pipeline.domain.spans import SPAN_SCHEMA, SegmentFilter
-from tail_pipeline.domain.tail_file import build_tail_file, complaints_of, count_week, render
+from tail_pipeline.domain.tail_building import build_tail_file, complaints_of, count_week
+from tail_pipeline.domain.tail_file import render
 from tail_pipeline.domain.titling import with_model_titles
 from tail_pipeline.domain.undecided import undecided_cases
 from tail_pipeline.domain.weeks import Cadence

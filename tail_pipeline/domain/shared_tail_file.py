@@ -8,22 +8,18 @@ from collections.abc import Sequence
 from tail_pipeline.domain.cross_tenant_clusters import CrossTenantCluster
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import Rubric
+from tail_pipeline.domain.tail_building import WHY, CaseIds, Distance, fold_run, header_of
 from tail_pipeline.domain.tail_file import (
     MAX_LABELS,
     MAX_NAME_CHARS,
-    WHY,
     CaseCluster,
-    CaseIds,
     CaseWindow,
     Counts,
-    Distance,
     NotProposed,
     Run,
     SharedBy,
     TailCase,
     TailFile,
-    fold_run,
-    header_of,
 )
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay, Window
 

@@ -20,7 +20,8 @@ from tail_pipeline.domain.publication import target_branch
 from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
 from tail_pipeline.domain.review import reviewed_text
 from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
-from tail_pipeline.domain.tail_file import TailFile, build_tail_file, render
+from tail_pipeline.domain.tail_building import build_tail_file
+from tail_pipeline.domain.tail_file import TailFile, render
 from tail_pipeline.domain.trend import judge_trend
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline.domain.weighted_clusters import Cluster

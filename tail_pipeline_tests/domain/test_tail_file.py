@@ -13,6 +13,7 @@ from tail_pipeline.domain.drafting import DraftedCase, Judged
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.placeholders import PrivateKind, placeholder
 from tail_pipeline.domain.scoring_summary import summarise
+from tail_pipeline.domain.tail_building import build_tail_file, complaints_of, count_week
 from tail_pipeline.domain.tail_file import (
     CASE_ID,
     MAX_SPAN_IDS,
@@ -21,9 +22,6 @@ from tail_pipeline.domain.tail_file import (
     NotProposed,
     Run,
     TailFile,
-    build_tail_file,
-    complaints_of,
-    count_week,
     render,
     render_cases,
 )
