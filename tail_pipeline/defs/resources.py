@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from tail_pipeline.adapters.answer_store import ANSWERS, SqliteAnswerStore
 from tail_pipeline.adapters.eval_files import load_agents
@@ -49,18 +50,21 @@ class Checkout(dg.ConfigurableResource[Any]):
 
     repo_dir: str
     retry_wait_s: float
+    _repository: Repository | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Make the state directory, ignored by git, before anything is written into it."""
         state_dir(Path(self.repo_dir))
+        self._repository = None
 
     def trace_store(self, agent: Agent, progress: Callable[[str], None]) -> TraceStore:
         return open_trace_store(agent.traces, Path(self.repo_dir), agent.unit, progress)
 
     def repository(self) -> Repository:
-        """What is on the base branch and under review; opened anew, so that a run sees what has changed since the last."""
-        config = load_agents(Path(self.repo_dir))
-        return open_repository(config.repository, Path(self.repo_dir))
+        """What is on the base branch and under review; opened once a run, whose steps share what it has just read."""
+        if self._repository is None:
+            self._repository = open_repository(load_agents(Path(self.repo_dir)).repository, Path(self.repo_dir))
+        return self._repository
 
     def redactor(self, agent: Agent, segment: str | None) -> Redactor:
         """What keeps private data of this segment out of everything that is written."""
