@@ -43,7 +43,7 @@ _CARD_PREFIXES = re.compile(
 )
 _SSN = re.compile(r"(?<![0-9])(?<![0-9][.\-/])[0-9]{3}([ -])[0-9]{2}\1[0-9]{4}(?![0-9]|[.\-/][0-9])")
 
-_WITH_COUNTRY = re.compile(r"(?:\+|(?<![0-9])00(?=[1-9])|\(\+)[0-9(](?:[ .()/\-]{0,3}[0-9]){6,16}")
+_WITH_COUNTRY = re.compile(r"(?:\+|(?<![0-9A-Za-z.])00(?=[1-9])|\(\+)[0-9(](?:[ .()/\-]{0,3}[0-9]){6,16}")
 _MAX_PHONE_CHARS = 24
 _MIN_NATIONAL_DIGITS = 9
 _MAX_NATIONAL_DIGITS = 12
@@ -59,7 +59,7 @@ _SPELT = tuple(
     )
 )
 _WORDS_PHONE = re.compile(
-    r"(?:\b(?:tele|smart)?phone\b|\bmobile\b|\bcell\b|\btel\b|\bcall(?: me)?\b|\bfax\b|\bwhatsapp|\bsms\b|\btext me"
+    r"(?:\b(?:tele)?phone\b|\bmobile\b|\bcell\b|\btel\b|\bcall(?: me)?\b|\bfax\b|\bwhatsapp|\bsms\b|\btext me"
     r"|\btelefon|\bhandy|\btél|\breach me|\bphone_?(?:number|no)|_phone\b|\bmob\b|\bcontact)[^0-9\n<>]{0,24}\Z",
     re.IGNORECASE,
 )
@@ -92,7 +92,9 @@ _DATE = re.compile(
     r"|[0-3]?[0-9]([-./])[0-3]?[0-9]\1(?:19|20)?[0-9]{2}(?![0-9]|\1[0-9])"
 )
 _ZIP = re.compile(r"[0-9]{5}-[0-9]{4}")
-_AMOUNT = re.compile(r"[0-9 ]+\.[0-9]{2}")
+_NO_PHONE_FORM = re.compile(r"[0-9 ]+\.[0-9]{2}|.*\.[0-9]\..*")
+"""An amount, and a heading of many parts."""
+
 _NO_PHONE = re.compile(
     r"(?:\bisbn|\bissn|\bdoi|\border|\binvoice|\bticket|\bcase|\bref|§|\bno\.|\bpp?\.|\busc|u\.s\.c\.)[^0-9\n]{0,12}\Z",
     re.IGNORECASE,
@@ -201,7 +203,7 @@ def _is_said(hints: tuple[str, ...], before: str) -> bool:
 
 def _phones(text: str, start: int, end: int, before: str) -> Iterator[Found]:
     """Numbers with a country code, numbers spelt as their country does, and any valid one behind a word like *phone*."""
-    found = [*_with_country(text[start:end], start)]
+    found = [*_with_country(text, start, end)]
     found += _spelt_as_at_home(text, max([start, *(one.end for one in found)]), end)
     if not found and _is_said(_PHONE_HINTS, before) and _WORDS_PHONE.search(before):
         found += _named_as_phone(text[start:end], start)
@@ -209,10 +211,10 @@ def _phones(text: str, start: int, end: int, before: str) -> Iterator[Found]:
         yield from found
 
 
-def _with_country(run: str, start: int) -> Iterator[Found]:
-    for match in _WITH_COUNTRY.finditer(run):
+def _with_country(text: str, start: int, end: int) -> Iterator[Found]:
+    for match in _WITH_COUNTRY.finditer(text, start, end):
         if value := _international(match[0]):
-            yield Found(start + match.start(), start + match.end(), PrivateKind.PHONE, value)
+            yield Found(match.start(), match.end(), PrivateKind.PHONE, value)
 
 
 def _spelt_as_at_home(text: str, start: int, end: int) -> Iterator[Found]:
@@ -230,7 +232,7 @@ def _spelt_as_at_home(text: str, start: int, end: int) -> Iterator[Found]:
 
 def _named_as_phone(run: str, start: int) -> Iterator[Found]:
     typed = run[:_MAX_PHONE_CHARS]
-    if not _DATE.match(run) and not _AMOUNT.fullmatch(run) and (value := _national(typed) or _possible(typed)):
+    if not _DATE.match(run) and not _NO_PHONE_FORM.fullmatch(run) and (value := _national(typed) or _possible(typed)):
         yield Found(start, start + len(typed), PrivateKind.PHONE, value)
 
 
