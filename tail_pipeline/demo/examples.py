@@ -30,6 +30,8 @@ _MODULES: Mapping[str, str] = {
     "monetizy": "monetizy",
     "upstate-remedial": "upstate_remedial",
     "openlaw": "openlaw",
+    "pricefox": "pricefox",
+    "openart": "openart",
 }
 """Name → the module beside this one that makes its traffic, loaded when it is asked for."""
 
