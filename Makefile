@@ -27,6 +27,7 @@ dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for anothe
 	@test -n "$(TAIL_PIPELINE_REPO)" -o -d $(DEMO) || $(MAKE) demo
 	@test -f "$(UI_REPO)/eval/agents.yaml" || { echo "no eval/agents.yaml in $(UI_REPO)"; exit 2; }
 	mkdir -p $(UI_REPO)/.tail/dagster
+	cp tail_pipeline/defs/local_instance.yaml $(UI_REPO)/.tail/dagster/dagster.yaml
 	TAIL_PIPELINE_REPO=$(UI_REPO) DAGSTER_HOME=$${DAGSTER_HOME:-$(UI_REPO)/.tail/dagster} \
 	$(BIN)/dagster dev --workspace workspace.yaml
 

@@ -16,6 +16,7 @@ import click
 from tail_pipeline.commands.calibrate import calibrate
 from tail_pipeline.commands.deadline import check_deadline
 from tail_pipeline.commands.escalate import escalate
+from tail_pipeline.commands.forget import forget
 from tail_pipeline.commands.mining_days import closed_days, existing, mining_day_of, newest_closed_day, today
 from tail_pipeline.commands.options import chosen_segments, named, print_json, print_table, repo_and_json
 from tail_pipeline.commands.promote import promote
@@ -90,6 +91,7 @@ def backfill(repo: Path, as_json: bool, first: str, last: str, agent: str | None
 main.add_command(escalate)
 main.add_command(check_deadline)
 main.add_command(calibrate)
+main.add_command(forget)
 main.add_command(promote)
 main.add_command(validate)
 

@@ -1,4 +1,4 @@
-"""What models were asked and answered, by fingerprint, in one SQLite file that all runs of a checkout share."""
+"""What models were asked and answered, by fingerprint, in one SQLite file that all runs of a segment share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from typing import Any, Self
 
 from filelock import FileLock
 
+from tail_pipeline.adapters.state_dir import shown
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import StoredAnswer
+
+ANSWERS = "answers.sqlite"
+"""Its name in the state directory of a segment."""
 
 _KEYS_PER_QUERY = 500
 _TABLE = """\
@@ -35,7 +39,7 @@ class SqliteAnswerStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._name = path.name
+        self._name = shown(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite waits for locks, but not while the file becomes one that readers and writers share.
         with self._usable(), FileLock(f"{path}.lock"):
@@ -76,7 +80,7 @@ class SqliteAnswerStore:
             yield
         except sqlite3.DatabaseError as error:
             raise PermanentError(
-                f"the answers of models in .tail/{self._name} cannot be used ({error}); make room if the disk is full and see "
+                f"the answers of models in {self._name} cannot be used ({error}); make room if the disk is full and see "
                 "that the file may be written, else delete it: everything is then asked again"
             ) from error
 

@@ -1,4 +1,4 @@
-"""What dry runs were answered and judged, in one SQLite file that all runs of a checkout share."""
+"""What dry runs were answered and judged, in one SQLite file that all runs of a segment share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Self
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
+from tail_pipeline.adapters.state_dir import shown
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.judgement import Judgement
 from tail_pipeline.domain.ports import Attempt
@@ -33,7 +34,7 @@ class SqliteDryRunRecords:
     """
 
     def __init__(self, path: Path, scope: str) -> None:
-        self._name = path.name
+        self._name = shown(path)
         self._scope = scope
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +111,6 @@ class SqliteDryRunRecords:
 
     def _damaged(self, error: sqlite3.DatabaseError) -> PermanentError:
         return PermanentError(
-            f"the records of dry runs in .tail/{self._name} cannot be used ({error}); make room if the disk is full, else "
+            f"the records of dry runs in {self._name} cannot be used ({error}); make room if the disk is full, else "
             "delete the file: every case is then run again"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_tail, place
+from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_tail, parse_tail_of, place
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.cases import CasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
@@ -143,7 +143,7 @@ def _stored_tails(
     stored = repository.tail_files(agent.tail_dir_of(segment))
     for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
         try:
-            found = StoredTail(parse_tail(file.text, place(file)), file)
+            found = StoredTail(parse_tail_of(segment, file.text, place(file)), file)
         except InvalidFile as error:
             findings.extend(error.findings)
             continue

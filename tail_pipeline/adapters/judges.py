@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tail_pipeline.adapters.answer_store import SqliteAnswerStore
+from tail_pipeline.adapters.answer_store import ANSWERS, SqliteAnswerStore
 from tail_pipeline.adapters.model_api.chat import ChatModel
 from tail_pipeline.adapters.python_callable import load_python_checks
-from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.domain.agents import Endpoint
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.criterion_checks import ChecksJudge
@@ -65,20 +64,27 @@ def _or_unscored(judge: ContentJudge) -> Callable[[Content], Judgement]:
 
 @contextmanager
 def open_judges(
-    rubric: Rubric, endpoint: Endpoint | None, *, rubric_path: str, repo_dir: Path, repeats: int, max_calls: int
+    rubric: Rubric,
+    endpoint: Endpoint | None,
+    *,
+    rubric_path: str,
+    repo_dir: Path,
+    kept_in: Path,
+    repeats: int,
+    budget: CallBudget,
 ) -> Iterator[Judges]:
     """The rubric's model behind ``endpoint``, or its checks alone where it names none.
 
-    A single judge is the one that runs use, answers of theirs included. Repeats are asked anew, once each. Raises
+    A single judge is the one that runs use, answers of theirs in ``kept_in`` included. Repeats are asked anew, once each. Raises
     PermanentError for a rubric without a judge_model that has a criterion only a model can judge.
     """
     checks = load_python_checks(rubric, repo_dir)
     if rubric.judge_model is None or endpoint is None:
-        yield Judges([ChecksJudge(rubric, checks, rubric_path=rubric_path)] * repeats, 1, max_calls)
+        yield Judges([ChecksJudge(rubric, checks, rubric_path=rubric_path)] * repeats, 1, budget.max_calls)
         return
     with (
-        ChatModel(rubric.judge_model, endpoint, budget=CallBudget(max_calls)) as model,
-        SqliteAnswerStore(state_dir(repo_dir) / "answers.sqlite") as answers,
+        ChatModel(rubric.judge_model, endpoint, budget=budget) as model,
+        SqliteAnswerStore(kept_in / ANSWERS) as answers,
     ):
         stores: list[AnswerStore] = [answers]
         if repeats > 1:
@@ -87,7 +93,7 @@ def open_judges(
         judges = [
             RubricJudge(rubric, model=model, answers=store, python_checks=checks, paid_by=_PAID_BY) for store in stores
         ]
-        yield Judges(judges, endpoint.concurrency, max_calls)
+        yield Judges(judges, endpoint.concurrency, budget.max_calls)
 
 
 class _Repeat:

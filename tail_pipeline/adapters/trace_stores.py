@@ -10,8 +10,8 @@ from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.adapters.traces_files import FileTraceStore
 from tail_pipeline.adapters.traces_otel import OtelTraceStore
 from tail_pipeline.adapters.traces_postgres import PostgresTraceStore
-from tail_pipeline.domain.agents import FileTraces, OtelTraces, PostgresTraces, Traces, Unit
 from tail_pipeline.domain.ports import TraceStore
+from tail_pipeline.domain.traces import FileTraces, OtelTraces, PostgresTraces, Traces, Unit
 
 
 def open_trace_store(

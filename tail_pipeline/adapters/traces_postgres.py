@@ -187,7 +187,8 @@ class PostgresTraceStore:
                     f"trace store {self.name}: segments are split by {segment.column}, but the table has no such column; "
                     "map it under traces.columns in eval/agents.yaml"
                 )
-            conditions.append(f"{self._column(segment.column)}::text = {_literal(segment.value or '')}")
+            values = ", ".join(_literal(value) for value in segment.values)
+            conditions.append(f"{self._column(segment.column)}::text IN ({values})")
         return " AND ".join(conditions)
 
     def _between(self, column: str, window: Window) -> str:

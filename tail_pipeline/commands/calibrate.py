@@ -13,6 +13,7 @@ from tail_pipeline.commands.options import chosen_segments, print_json, repo_and
 from tail_pipeline.domain.errors import PermanentError
 
 if TYPE_CHECKING:
+    from tail_pipeline.domain.agents import Agent
     from tail_pipeline.domain.calibration import Metric
     from tail_pipeline.domain.tail_file import TailFile
 
@@ -66,9 +67,11 @@ def calibrate(
     from tail_pipeline.adapters.judges import open_judges
     from tail_pipeline.adapters.label_files import read_labels
     from tail_pipeline.adapters.repositories import open_repository
+    from tail_pipeline.adapters.state_dir import segment_state_dir
     from tail_pipeline.domain.calibration import calibrate as compare
     from tail_pipeline.domain.calibration import rate
     from tail_pipeline.domain.calibration_report import render_calibration
+    from tail_pipeline.domain.call_budget import CallBudget
     from tail_pipeline.domain.labels import reviewed_answers
     from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 
@@ -80,24 +83,29 @@ def calibrate(
     caveats: tuple[str, ...] = ()
     if labels:
         file = read_labels(labels, column=label_column, fails_below=fails_below, limit=limit)
-        answers = file.answers
+        groups = [(_state_of_labels(repo, chosen), file.answers)]
         if file.unlabelled:
             caveats = (f"rows without a label, left out: {file.unlabelled}",)
     else:
-        tails: list[TailFile] = [tail for one, name in chosen for tail in load_merged_tails(repository, one, name)]
-        answers = reviewed_answers(tails)
+        merged = [(one, name, load_merged_tails(repository, one, name)) for one, name in chosen]
+        groups = [(segment_state_dir(repo, one.name, name), reviewed_answers(tails)) for one, name, tails in merged]
+        tails: list[TailFile] = [tail for _, _, found in merged for tail in found]
         caveats = (reviewer_agreement(tails).sentence, _MINED)
     threshold = rubric.rubric_min_score if metric == "rubric" else rubric.ragas_faithfulness
-    with open_judges(
-        rubric,
-        config.endpoint(rubric.judge_model) if rubric.judge_model else None,
-        rubric_path=rubric_path,
-        repo_dir=repo,
-        repeats=repeats,
-        max_calls=max(one.max_judge_calls for one, _ in chosen),
-    ) as judges:
-        judged = judges.judge([answer.content for answer in answers])
-    ratings = [rate(answer.fails, judgements, metric) for answer, judgements in zip(answers, judged, strict=True)]
+    budget = CallBudget(max(one.max_judge_calls for one, _ in chosen))
+    ratings = []
+    for kept_in, answers in groups:
+        with open_judges(
+            rubric,
+            config.endpoint(rubric.judge_model) if rubric.judge_model else None,
+            rubric_path=rubric_path,
+            repo_dir=repo,
+            kept_in=kept_in,
+            repeats=repeats,
+            budget=budget,
+        ) as judges:
+            judged = judges.judge([answer.content for answer in answers])
+        ratings += [rate(answer.fails, judgements, metric) for answer, judgements in zip(answers, judged, strict=True)]
     found = compare(ratings, threshold)
     if as_json:
         print_json(
@@ -106,6 +114,14 @@ def calibrate(
     else:
         score = f"{metric} score of {rubric_path}" if metric == "rubric" else metric
         click.echo(render_calibration(found, score=score, caveats=caveats), nl=False)
+
+
+def _state_of_labels(repo: Path, chosen: Sequence[tuple[Agent, str | None]]) -> Path:
+    """A file of labels is the text of the one segment that was named, else of nobody's segment in particular."""
+    from tail_pipeline.adapters.state_dir import segment_state_dir
+
+    agent, segment = chosen[0]
+    return segment_state_dir(repo, agent.name, segment if len(chosen) == 1 else None)
 
 
 def _only_rubric(paths: Sequence[str]) -> str:

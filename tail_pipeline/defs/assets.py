@@ -59,12 +59,13 @@ from tail_pipeline.domain.weighted_clusters import (
 def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     """The chain of one agent, keyed by its name.
 
-    All of it is in one pool, which the instance limits to one run at a time: each week is compared with the weeks
-    before it, so the runs of a backfill must not overtake one another.
+    Each week is compared with the weeks before it, so the runs of one agent, or of one segment, must not overtake one
+    another: ``run_order`` says how. Without segments all of it is also in one pool, limited to one run at a time.
     """
     prefix = asset_prefix(agent)
+    pool = None if agent.segments else prefix
 
-    chain_asset = partial(dg.asset, group_name=prefix, pool=prefix, partitions_def=partitions_of(agent))
+    chain_asset = partial(dg.asset, group_name=prefix, pool=pool, partitions_def=partitions_of(agent))
 
     def key(name: str) -> dg.AssetKey:
         return dg.AssetKey([prefix, name])
@@ -80,11 +81,12 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         cell = cell_of(context, agent)
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s), frame_spool(SPAN_SCHEMA) as spool:
             store = checkout.trace_store(agent, context.log.info)
+            redactor = checkout.redactor(agent, cell.segment)
             collector = SpanCollector(
                 store,
                 cell.window,
                 _filter(agent, cell),
-                checkout.redactor(),
+                redactor,
                 timedelta(days=agent.feedback_lookback_days),
             )
             store.check()
@@ -100,17 +102,18 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "bad_spans_named": previews.bad_spans(collected),
                 "set_aside": previews.set_aside(collected),
                 "store": store.name,
+                "redacted": previews.redacted(redactor.taken),
             }
             results = [checks.bad_spans(agent, collected)]
             if agent.segments:
-                seen = store.count_by_segment(cell.window, agent.name, agent.segments.by)
+                declared = agent.segments.spellings
+                seen = redactor.counts(store.count_by_segment(cell.window, agent.name, agent.segments.by), declared)
                 metadata |= {
                     "spans_without_segment": seen.get(None, 0),
-                    "undeclared_segments": previews.counts_table(
-                        agent.segments.by, undeclared(agent.segments.values.values(), seen)
-                    ),
+                    "undeclared_segments": previews.counts_table(agent.segments.by, undeclared(declared, seen)),
                 }
                 results.append(checks.undeclared_segments(agent.segments, seen))
+                results.append(checks.segment_seen(agent.segments, cell.segment or "", seen))
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
 
     @chain_asset(
@@ -132,8 +135,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         ):
             rubric = load_rubric(checkout.repository(), path)
             budget = CallBudget(agent.max_judge_calls)
-            paid_by = _payer(context, agent)
-            with checkout.scorer(agent, rubric, paid_by, budget, context.log.info) as scorer:
+            with checkout.scorer(agent, cell, rubric, budget, context.log.info) as scorer:
                 scored = scorer.scored(lambda: batches_of(spans))
                 frame = spool.write(_logged(context, (with_triggers(batch, rubric) for batch in scored)))
             summary = summarise(frame, rubric)
@@ -168,17 +170,19 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             background = BackgroundSample()
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
-            encoder = checkout.encoder(agent)
+            encoder = checkout.encoder(agent, cell)
+            # Texts of cases that nobody redacted are compared in the form in which they would be mined today.
+            redact = checkout.redactor(agent, cell.segment).text
             week = find_weighted_clusters(
                 failing,
                 background,
-                history.cases,
+                [replace(case, texts=tuple(map(redact, case.texts))) for case in history.cases],
                 encoder=encoder,
                 rubric=rubric,
                 policy=ClusterPolicy(agent.max_clusters, agent.min_cluster_size, agent.clustering),
                 progress=context.log.info,
             )
-            with checkout.kept_answers(rubric, _payer(context, agent)) as answers:
+            with checkout.kept_answers(agent, cell, rubric) as answers:
                 titled = with_model_titles(week.clusters, answers)
             week = replace(week, clusters=titled.clusters)
             shown = [cluster for cluster in week.clusters if cluster.outcome is not Outcome.UNCLUSTERED]
@@ -230,7 +234,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             needed = {(row["trace_id"], row["span_id"]): row for row in _spans_of_drafts(proposed, scored_spans)}
             alone = _spans_alone(clusters, scored_spans)
             one_run_a_week = agent.cadence is not Cadence.DAILY
-            with checkout.drafter(rubric, _payer(context, agent)) as drafter:
+            with checkout.drafter(agent, cell, rubric) as drafter:
                 drafts = draft_cases(proposed, needed, drafter)
             summary = summarise(scored_spans, rubric)
             file = build_tail_file(
@@ -349,15 +353,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
     return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
 
 
-def _payer(context: dg.AssetExecutionContext, agent: Agent) -> str:
-    """The cell that answers of models are booked on, the same for all its runs."""
-    return f"{agent.name} {context.partition_key}"
-
-
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
     if agent.segments is None or cell.segment is None:
         return SegmentFilter(agent.name)
-    return SegmentFilter(agent.name, agent.segments.by, agent.segments.values[cell.segment])
+    return SegmentFilter(agent.name, agent.segments.by, agent.segments.spellings_of(cell.segment))
 
 
 def _logged(context: dg.AssetExecutionContext, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

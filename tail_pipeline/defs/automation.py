@@ -21,6 +21,7 @@ from tail_pipeline.defs.escalation_asset import EscalationConfig
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
 from tail_pipeline.defs.promotion_automation import promotion_job, promotion_sensor
 from tail_pipeline.defs.resources import Checkout
+from tail_pipeline.defs.run_order import AGENT_TAG
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import Repository
@@ -36,9 +37,6 @@ PAGING_DAYS = 2
 _CRON = {Cadence.WEEKLY: "0 9 * * 1", Cadence.DAILY: "0 9 * * *", Cadence.MONTHLY: "0 9 1 * *"}
 
 Clock = Callable[[], datetime]
-
-AGENT_TAG = "tail_pipeline/agent"
-"""On every run of a mining job; dagster.yaml lets one run of each value go at a time."""
 
 
 def utc_now() -> datetime:

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from tail_pipeline.adapters.eval_files import check_published_tails
-from tail_pipeline.defs.cells import PARTITION_TAG, cell_of_key
 from tail_pipeline.defs.failures import as_dagster_failures
-from tail_pipeline.defs.partitions import asset_prefix, partitions_of
+from tail_pipeline.defs.partitions import asset_prefix, parse_partition_key, partitions_of
 from tail_pipeline.defs.resources import Checkout
-from tail_pipeline.domain.agents import Agent, Segments
+from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.rubric import Rubric
@@ -24,6 +23,7 @@ from tail_pipeline.domain.run_checks import (
     check_cap,
     check_dry_run,
     check_judge_budget,
+    check_segment_seen,
     check_segments,
     check_tail_files,
     check_unclustered,
@@ -32,10 +32,12 @@ from tail_pipeline.domain.run_checks import (
 )
 from tail_pipeline.domain.scorecard import Scorecard
 from tail_pipeline.domain.scoring_summary import ScoringSummary
+from tail_pipeline.domain.segments import Segments
 from tail_pipeline.domain.weighted_clusters import WeekClusters
 
 BAD_SPANS = "bad_spans"
 UNDECLARED_SEGMENTS = "undeclared_segments"
+SEGMENT_SEEN = "segment_seen"
 UNSCORED_SHARE = "unscored_share"
 JUDGE_BUDGET = "judge_budget"
 UNCLUSTERED_SHARE = "unclustered_share"
@@ -48,6 +50,7 @@ _CHECKED_WITH = {
     "spans": {
         BAD_SPANS: "Every row of the trace store could be used.",
         UNDECLARED_SEGMENTS: "Every segment seen in the traces is declared in agents.yaml.",
+        SEGMENT_SEEN: "The segment has spans, or has not disappeared while others are there.",
     },
     "scored_spans": {
         UNSCORED_SHARE: "Enough spans have a score, or at least something by which they could fail.",
@@ -65,7 +68,7 @@ _CHECKED_WITH = {
 def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
     """The checks that are judged while ``asset`` is materialized."""
     names = _CHECKED_WITH[asset]
-    absent = {*(() if agent.segments else (UNDECLARED_SEGMENTS,)), *(() if agent.target else (DRY_RUN,))}
+    absent = {*(() if agent.segments else (UNDECLARED_SEGMENTS, SEGMENT_SEEN)), *(() if agent.target else (DRY_RUN,))}
     with warnings.catch_warnings():
         # A preview in this Dagster. Without it the last partition mined would hide what failed in all others.
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -86,7 +89,12 @@ def bad_spans(agent: Agent, collected: Collected) -> dg.AssetCheckResult:
 
 
 def undeclared_segments(segments: Segments, seen: Mapping[str | None, int]) -> dg.AssetCheckResult:
-    return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.values.values(), seen))
+    return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.spellings, seen))
+
+
+def segment_seen(segments: Segments, name: str, seen: Mapping[str | None, int]) -> dg.AssetCheckResult:
+    outcome = check_segment_seen(segments.by, name, segments.spellings_of(name), segments.spellings, seen)
+    return _result(SEGMENT_SEEN, outcome)
 
 
 def unscored_share(agent: Agent, rubric: Rubric, summary: ScoringSummary) -> dg.AssetCheckResult:
@@ -130,27 +138,28 @@ def undecided_cases(ids: Sequence[str]) -> dg.AssetCheckResult:
 
 
 def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:
-    """Reads tail files and the rubrics on the base branch: a segment's after its pull request, alone all of the agent's.
+    """Reads the tail files and the rubric on the base branch, after the pull request where one is made.
 
-    It has no partition: the UI runs a check on its own only then. A run of one segment says nothing of another's files:
-    their text is not its business, and with many segments reading all of them each time would take most of the run.
+    Without segments it has no partition: it asks about all files, and only then the UI runs a check on its own. With
+    segments a run asks about those of its own segment, so that no tenant's run reads, or pays for, the others' files.
     """
     prefix = asset_prefix(agent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
 
-    @dg.asset_check(
-        asset=dg.AssetKey([prefix, "tail_yaml"]),
-        name=FILE_MATCHES_RUBRIC,
-        additional_deps=[dg.AssetKey([prefix, "tail_pr"])],
-        description="Every published tail file can be read, and those under review were mined under the rubric on main.",
-    )
-    def file_matches_rubric(context: dg.AssetCheckExecutionContext, checkout: Checkout) -> dg.AssetCheckResult:
-        cell = cell_of_key(agent, context.run.tags.get(PARTITION_TAG))
-        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
-            segments = [cell[1]] if cell else agent.segment_names
-            found = check_published_tails(checkout.repository(), agent, segments)
-        return _result(
-            FILE_MATCHES_RUBRIC, check_tail_files(read=found.read, errors=found.errors, outdated=found.outdated)
+        @dg.asset_check(
+            asset=dg.AssetKey([prefix, "tail_yaml"]),
+            name=FILE_MATCHES_RUBRIC,
+            additional_deps=[dg.AssetKey([prefix, "tail_pr"])],
+            description="Every tail file can be read, and those under review were mined under the rubric on main.",
+            partitions_def=partitions_of(agent) if agent.segments else None,
         )
+        def file_matches_rubric(context: dg.AssetCheckExecutionContext, checkout: Checkout) -> dg.AssetCheckResult:
+            segment = parse_partition_key(context.partition_key)[1] if agent.segments else None
+            with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+                found = check_published_tails(checkout.repository(), agent, segment)
+            outcome = check_tail_files(read=found.read, errors=found.errors, outdated=found.outdated)
+            return _result(FILE_MATCHES_RUBRIC, outcome)
 
     return file_matches_rubric
 

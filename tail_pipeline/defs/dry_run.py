@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from tail_pipeline.adapters.dry_run_records import SqliteDryRunRecords
-from tail_pipeline.adapters.state_dir import state_dir
 from tail_pipeline.defs import checks
-from tail_pipeline.defs.partitions import Cell, partition_key
+from tail_pipeline.defs.partitions import Cell
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.call_budget import CallBudget
@@ -100,19 +98,14 @@ def _run(
     if not trials:
         return {}
     scope = "/".join(part or "" for part in (agent.name, cell.segment, str(cell.day.iso_week)))
-    path = state_dir(Path(checkout.repo_dir)) / RECORDS
-    judge_of = checkout.content_judge(
-        rubric,
-        agent.rubric_path(cell.segment),
-        paid_by=f"{agent.name} {partition_key(cell.day, cell.segment)} dry run",
-        budget=CallBudget(agent.max_judge_calls),
-    )
+    path = checkout.state_of(agent, cell.segment) / RECORDS
+    judge_of = checkout.content_judge(agent, cell, rubric, budget=CallBudget(agent.max_judge_calls))
     with (
         judge_of as judge,
         checkout.target(target_config, rubric) as target,
         SqliteDryRunRecords(path, scope) as records,
     ):
-        runner = DryRunner(target, judge, rubric, records)
+        runner = DryRunner(target, judge, rubric, records, checkout.redactor(agent, cell.segment))
         try:
             return runner.run(trials, fresh=fresh, progress=progress)
         finally:

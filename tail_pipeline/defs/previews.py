@@ -46,11 +46,18 @@ def set_aside(collected: Collected) -> dg.MetadataValue:
     return dg.MetadataValue.md("\n".join(found) or "none")
 
 
-def counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
+def redacted(taken: Mapping[str, int] | None) -> dg.MetadataValue:
+    """How many private values were taken out, by kind, or that none were because that is switched off."""
+    if taken is None:
+        return dg.MetadataValue.md("**off** (`redact: {enabled: false}`): private data is written as it was recorded")
+    return counts_table("kind", dict(sorted(taken.items())), "values")
+
+
+def counts_table(name: str, counts: Mapping[str, int], counted: str = "spans") -> dg.MetadataValue:
     if not counts:
         return dg.MetadataValue.md("none")
     rows = [f"| {inline(value)} | {count} |" for value, count in counts.items()]
-    return dg.MetadataValue.md("\n".join([f"| {name} | spans |", "|---|---|", *rows]))
+    return dg.MetadataValue.md("\n".join([f"| {name} | {counted} |", "|---|---|", *rows]))
 
 
 def scoring(summary: ScoringSummary) -> dict[str, Any]:

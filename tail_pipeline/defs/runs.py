@@ -23,12 +23,7 @@ from tail_pipeline.domain.weeks import MiningDay
 
 _HOME_ENV = "DAGSTER_HOME"
 _RETRY_WAIT_S = 2
-_LOCAL_INSTANCE = """\
-# A local run history in SQLite; a deployment sets DAGSTER_HOME to one of its own.
-concurrency: {pools: {granularity: run, default_limit: 1}}
-telemetry: {enabled: false}
-nux: {enabled: false}
-"""
+_LOCAL_INSTANCE = Path(__file__).with_name("local_instance.yaml")
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,9 @@ def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:
         return dg.DagsterInstance.get()
     home = state_dir(repo_dir) / "dagster"
     home.mkdir(exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        write_atomically(home / "dagster.yaml", _LOCAL_INSTANCE)
+    text = _LOCAL_INSTANCE.read_text(encoding="utf-8")
+    if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_text(encoding="utf-8") != text:
+        write_atomically(home / "dagster.yaml", text)
     # Two first runs at once would both create the tables.
     with FileLock(home / ".lock"):
         return dg.DagsterInstance.from_config(str(home))

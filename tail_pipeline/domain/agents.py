@@ -6,45 +6,24 @@ Each field is checked on its own by its type; ``cross_check`` finds what only sh
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tail_pipeline.domain.checks import Share
 from tail_pipeline.domain.clustering import Clustering
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.pull_request import branch_of
+from tail_pipeline.domain.redaction import RedactConfig
 from tail_pipeline.domain.rubric import MODEL_PATTERN, Rubric
-from tail_pipeline.domain.segments import NAME_PATTERN, SegmentBy, is_valid_name
-from tail_pipeline.domain.spans import SPAN_SCHEMA
+from tail_pipeline.domain.segments import SEGMENT_PLACEHOLDER, Name, RelativeDir, SegmentBy, Segments
 from tail_pipeline.domain.targets import MODEL_PRIMARY, ModelTarget, TargetField
+from tail_pipeline.domain.traces import Traces, Unit
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, mining_days
 
 Path = tuple[str | int, ...]
-SEGMENT_PLACEHOLDER = "{segment}"
 KNOWN_ENDPOINT = "openai"
-
-_ATTRIBUTE_COLUMNS = frozenset(SPAN_SCHEMA) - {
-    *("trace_id", "span_id", "start_time", "end_time", "feedback_time", "truncated", "orphan")
-}
-
-_DIRECTORY = re.compile(r"(?:\w|\{segment\})(?:[\w-]|\.(?!\.)|\{segment\})*", re.ASCII)
-
-
-def _name(value: str) -> str:
-    if not is_valid_name(value):
-        raise ValueError(f"'{value}' must match {NAME_PATTERN}: it becomes a path, a branch and a partition key")
-    return value
-
-
-def _relative_dir(value: str) -> str:
-    if not all(_DIRECTORY.fullmatch(part) and not part.endswith((".", ".lock")) for part in value.split("/")):
-        raise ValueError(
-            f"'{value}' must be a plain relative directory: names of letters, digits, '.', '_' and '-', as branches need them"
-        )
-    return value
 
 
 def _iso_week(value: str) -> str:
@@ -55,108 +34,8 @@ def _iso_week(value: str) -> str:
     return value
 
 
-def _table(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?", value):
-        raise ValueError(f"'{value}' must be a table name, or schema.table")
-    return value
-
-
-def _columns(value: dict[str, str]) -> dict[str, str]:
-    unknown = sorted(set(value) - set(SPAN_SCHEMA))
-    if unknown:
-        raise ValueError(f"no such span column: {', '.join(unknown)}; there are: {', '.join(SPAN_SCHEMA)}")
-    return value
-
-
-def _attribute_lists(value: Any) -> Any:
-    """One path may stand without its list."""
-    return (
-        {name: [one] if isinstance(one, str) else one for name, one in value.items()}
-        if isinstance(value, dict)
-        else value
-    )
-
-
-def _attributes(value: dict[str, list[str]]) -> dict[str, list[str]]:
-    unknown = sorted(set(value) - _ATTRIBUTE_COLUMNS)
-    if unknown:
-        raise ValueError(
-            f"not read from attributes: {', '.join(unknown)}; there are: {', '.join(sorted(_ATTRIBUTE_COLUMNS))}"
-        )
-    return value
-
-
-def _segment_values(value: Any) -> Any:
-    """A list means that the traces spell each segment as its name."""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        repeated = sorted({str(item) for item in value if value.count(item) > 1})
-        if repeated:
-            raise ValueError(f"declared twice: {', '.join(repeated)}")
-        return {item: item for item in value}
-    return value
-
-
-def _segment_names(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        _name(name)
-        if name == "tail":
-            raise ValueError(
-                "'tail' is the name of the directory the segments' files are in; call the segment otherwise"
-            )
-    spellings = list(value.values())
-    repeated = sorted({spelling for spelling in spellings if spellings.count(spelling) > 1})
-    if repeated:
-        raise ValueError(f"two segments claim the same value in the traces: {', '.join(repeated)}")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-RelativeDir = Annotated[str, AfterValidator(_relative_dir)]
-ColumnNames = Annotated[
-    dict[str, str],
-    AfterValidator(_columns),
-    Field(default_factory=dict, description="Span column → the name it has in this store, where they differ."),
-]
-
-
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class PostgresTraces(_Strict):
-    """A table with one row per unit of work."""
-
-    store: Literal["postgres"]
-    dsn_env: str = Field(description="Environment variable that holds the connection string.")
-    table: Annotated[str, AfterValidator(_table)]
-    columns: ColumnNames
-
-
-class FileTraces(_Strict):
-    """Parquet or JSON-lines files in the span schema; relative to the repository."""
-
-    store: Literal["files"]
-    path: str = Field(description="Glob of *.parquet, *.jsonl, *.jsonl.gz or *.jsonl.zst files.")
-    columns: ColumnNames
-
-
-class OtelTraces(_Strict):
-    """OTLP files of the OpenTelemetry Collector, JSON or protobuf; relative to the repository, or an object-store URL."""
-
-    store: Literal["otel"]
-    path: str = Field(
-        description="Glob of OTLP files, plain, gzip or zstd, such as traces/*.jsonl or s3://bucket/otel/**."
-    )
-    attributes: Annotated[
-        dict[str, list[str]],
-        BeforeValidator(_attribute_lists, json_schema_input_type=dict[str, list[str] | str]),
-        AfterValidator(_attributes),
-        Field(default_factory=dict, description="Span column → attribute paths, tried in order before the usual ones."),
-    ]
-
-
-Traces = PostgresTraces | FileTraces | OtelTraces
-Unit = Literal["turn", "node"]
 
 
 class LocalRepository(_Strict):
@@ -221,21 +100,6 @@ class Embedding(_Strict):
     model: Annotated[str, Field(pattern=MODEL_PATTERN)]
 
 
-class Segments(_Strict):
-    """How an agent's tail is split, so that one part cannot pollute another."""
-
-    by: Annotated[SegmentBy, Field(strict=False)]
-    values: Annotated[
-        dict[str, str],
-        BeforeValidator(_segment_values, json_schema_input_type=list[str] | dict[str, str]),
-        AfterValidator(_segment_names),
-        Field(min_length=1, description="Segment names, or name → how the traces spell it."),
-    ]
-    eval_dir: RelativeDir | None = Field(
-        default=None, description="Per-segment rubric and cases, e.g. eval/{segment}; default: the agent's eval_dir."
-    )
-
-
 class EscalateOn(_Strict):
     """What raises an escalation beside a growing or capped tail."""
 
@@ -279,6 +143,9 @@ class Agent(_Strict):
     owner: str | None = Field(default=None, description="Who is paged when the tail grows.")
     scoping_call_url: Annotated[str, Field(pattern=r"^https?://[^\s<>]+$")] | None = None
     escalate_on: EscalateOn | None = None
+    redact: RedactConfig = Field(
+        default_factory=RedactConfig, description="Private data, taken out before anything is written."
+    )
     target: TargetField | None = Field(
         default=None, description="The agent as it is now, which every mined case is tried on. Absent: no dry run."
     )
@@ -325,6 +192,12 @@ class Agent(_Strict):
 
     def cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases.yaml"
+
+    def own_cases_path(self, segment: str | None) -> str:
+        """The file that promoted cases of the segment go to, which is nobody else's."""
+        if segment is None or self.eval_dir_of(segment) != self.eval_dir:
+            return self.cases_path(segment)
+        return f"{self.eval_dir}/cases/{segment}.yaml"
 
     def removed_cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases_removed.yaml"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -105,8 +105,12 @@ class SpanCollector:
             )
 
     def _taken(self, batch: SpanBatch) -> pl.DataFrame:
-        self.collected.add_bad(batch.bad)
-        self.collected.add_set_aside(batch.set_aside)
+        """The batch's rows; what is said of the others may quote them, and is redacted as they are."""
+        text = self._redactor.text
+        self.collected.add_bad([BadSpan(text(span.place), text(span.reason)) for span in batch.bad])
+        self.collected.add_set_aside(
+            [replace(one, reason=text(one.reason), example=text(one.example)) for one in batch.set_aside]
+        )
         return feedback_as_of(batch.frame, self._window)
 
     def _complained_about(self) -> list[str]:
@@ -118,5 +122,13 @@ class SpanCollector:
 class AsRecorded:
     """The redactor that takes nothing out."""
 
+    taken = None
+
     def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame
+
+    def text(self, text: str) -> str:
+        return text
+
+    def counts(self, seen: Mapping[str | None, int], declared: Collection[str]) -> dict[str | None, int]:
+        return dict(seen)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tail_pipeline.domain.dry_run import RUNS, DryRun, RunOutcome, conclude, outcome_of
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.judgement import Content
-from tail_pipeline.domain.ports import Attempt, ContentJudge, DryRunRecords, Target
+from tail_pipeline.domain.ports import Attempt, ContentJudge, DryRunRecords, Redactor, Target
 from tail_pipeline.domain.questions import BudgetSpentError
 from tail_pipeline.domain.rubric import Rubric
 
@@ -46,11 +46,14 @@ class DryRunner:
     ``calls`` counts what was ``asked`` of the target and ``judged`` in this run, and what was ``recorded`` of each.
     """
 
-    def __init__(self, target: Target, judge: ContentJudge, rubric: Rubric, records: DryRunRecords) -> None:
+    def __init__(
+        self, target: Target, judge: ContentJudge, rubric: Rubric, records: DryRunRecords, redactor: Redactor
+    ) -> None:
         self._target = target
         self._judge = judge
         self._rubric = rubric
         self._records = records
+        self._redactor = redactor
         self._lock = threading.Lock()
         self._unanswered = 0
         self._given_up: str | None = None
@@ -88,7 +91,7 @@ class DryRunner:
                 output = self._output(attempt, trials[0])
             except (TransientError, PermanentError, BudgetSpentError) as error:
                 for found in outcomes.values():
-                    found.append(RunOutcome(None, None, f"not answered: {error}"))
+                    found.append(RunOutcome(None, None, self._redactor.text(f"not answered: {error}")))
                 break
             for trial in trials:
                 outcomes[trial.case_id].append(self._outcome(attempt, trial, output))
@@ -107,7 +110,8 @@ class DryRunner:
             raise
         self._unanswered = 0
         self._count("asked")
-        return self._records.keep_output(attempt, _storable(answer))
+        # The agent may have looked up what no trace of the case holds.
+        return self._records.keep_output(attempt, self._redactor.text(_storable(answer)))
 
     def _outcome(self, attempt: Attempt, trial: Trial, output: str) -> RunOutcome:
         if not output.strip():
@@ -119,7 +123,7 @@ class DryRunner:
             try:
                 judgement = self._judge.judge(Content(trial.input, output, trial.contexts, trial.expected))
             except (TransientError, PermanentError, BudgetSpentError) as error:
-                return RunOutcome(None, None, f"not scored: {error}")
+                return RunOutcome(None, None, self._redactor.text(f"not scored: {error}"))
             self._count("judged")
             if judgement.score is not None:
                 self._records.keep_judgement(attempt, *key, judgement)

@@ -19,6 +19,7 @@ from tail_pipeline.domain.drafting import DraftedCase, draft
 from tail_pipeline.domain.hostile_text import DATA_RULE, data, passages, visible
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.kept_answers import KeptAnswers, or_reason
+from tail_pipeline.domain.placeholders import of_values
 from tail_pipeline.domain.ports import ContentJudge
 from tail_pipeline.domain.questions import Question
 from tail_pipeline.domain.rubric import Criterion, Rubric
@@ -95,6 +96,7 @@ def draft_cases(
 
 def draft_question(rubric: Rubric, failed: Content) -> Question[ExpectedOutput]:
     """Asks for what should have been answered to the input of ``failed``."""
+    given = of_values("\n".join([failed.input, *failed.contexts, failed.output]))
     parts = [data("question", failed.input), passages(failed.contexts), data("answer", failed.output)]
 
     def problem(answer: ExpectedOutput) -> str | None:
@@ -103,6 +105,8 @@ def draft_question(rubric: Rubric, failed: Content) -> Question[ExpectedOutput]:
             return "the answer is empty"
         if len(output) > MAX_DRAFT_CHARS:
             return f"the answer has more than {MAX_DRAFT_CHARS} characters"
+        if of_values(output) - given:
+            return "the answer holds a placeholder for a private value that stands in none of the texts"
         if output.split() == failed.output.split():
             return "the answer is the one that failed"
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ import polars as pl
 
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation, TailLinks
+from tail_pipeline.domain.forgetting import Held, Subject
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import PullRequest
@@ -57,9 +58,27 @@ class TraceStore(Protocol):
 
 
 class Redactor(Protocol):
-    """Takes private data out of a span frame before anything is written."""
+    """Takes private data out before anything is written; to do it twice changes nothing more.
 
-    def redact(self, frame: pl.DataFrame) -> pl.DataFrame: ...
+    Raises PermanentError, which quotes no text, when a hook of the agent's own fails.
+    """
+
+    @property
+    def taken(self) -> Mapping[str, int] | None:
+        """How many values were taken out of frames so far, by kind; None where texts are left as recorded."""
+        ...
+
+    def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A span frame with placeholders for private values."""
+        ...
+
+    def text(self, text: str) -> str:
+        """Likewise one text that is in no frame."""
+        ...
+
+    def counts(self, seen: Mapping[str | None, int], declared: Collection[str]) -> dict[str | None, int]:
+        """Counts by the values of a segment column; those that nobody ``declared`` are redacted."""
+        ...
 
 
 class Scorer(Protocol):
@@ -321,6 +340,18 @@ class Repository(Protocol):
 
         One that was over is opened again; one that somebody closed before that is left alone.
         """
+        ...
+
+    def held(self, subject: Subject) -> list[Held]:
+        """What ``Holder.held`` promises: branches and references of the subject's weeks, and files of the provider's own."""
+        ...
+
+    def forget(self, subject: Subject) -> None:
+        """What ``Holder.forget`` promises; raises PermanentError where a branch cannot be deleted."""
+        ...
+
+    def remains(self, subject: Subject) -> list[str]:
+        """What ``Holder.remains`` promises: what this provider lets nobody delete by program."""
         ...
 
     def update_alarm(self, alarm: Alarm) -> str | None:

@@ -92,17 +92,17 @@ class SpanBatch:
 
 @dataclass(frozen=True)
 class SegmentFilter:
-    """Which rows of the store belong to a run: those of one agent and, with segments, of one value of one column."""
+    """Which rows of the store belong to a run: those of one agent and, with segments, of some values of one column."""
 
     agent: str
     column: str | None = None
-    value: str | None = None
+    values: tuple[str, ...] = ()
 
     def expression(self) -> pl.Expr:
         """True for rows that belong; rows without an agent belong to every agent of the store."""
         belongs = pl.col("agent").is_null() | (pl.col("agent") == self.agent)
         if self.column:
-            belongs &= (pl.col(self.column) == self.value).fill_null(False)
+            belongs &= pl.col(self.column).is_in(list(self.values)).fill_null(False)
         return belongs
 
 

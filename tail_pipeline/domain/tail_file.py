@@ -22,6 +22,7 @@ from tail_pipeline.domain.drafting import MAX_TEXT_CHARS, DraftedCase, ExpectedS
 from tail_pipeline.domain.dry_run import DryRun
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
+from tail_pipeline.domain.placeholders import numbering, renamed
 from tail_pipeline.domain.rubric import CostWeight, Rubric
 from tail_pipeline.domain.scoring_summary import ScoringSummary
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay, Window
@@ -230,7 +231,7 @@ def build_tail_file(
     ids = _Ids(day.iso_week, segment, earlier_versions, run)
     proposed = [cluster for cluster in clusters if cluster.outcome is Outcome.PROPOSED]
     cases = [
-        _case(case_id, cluster, drafts[cluster.representative], day.iso_week, run)
+        with_numbered_placeholders(_case(case_id, cluster, drafts[cluster.representative], day.iso_week, run))
         for case_id, cluster in zip(ids.assign(proposed), proposed, strict=True)
     ]
     left_out = [
@@ -318,13 +319,17 @@ def complaints_of(unclustered: Iterable[Mapping[str, Any]], run: str | None) -> 
     return [
         Complaint(
             span_id=row["span_id"][:MAX_NAME_CHARS],
-            input=cut(row["input"], MAX_PARAPHRASE_CHARS),
+            input=_numbered(cut(row["input"], MAX_PARAPHRASE_CHARS)),
             feedback=row["user_feedback"] or "corrected",
             run=run,
         )
         for row in rows
         if "feedback" in row["triggers"]
     ][:MAX_COMPLAINTS]
+
+
+def _numbered(text: str) -> str:
+    return renamed(text, numbering([text]))
 
 
 def render(file: TailFile, *, schema_path: str) -> str:
@@ -391,6 +396,38 @@ class _Ids:
                 self._last += 1
             ids.append(taken.get(number) or f"{self._prefix}{self._last:03d}")
         return ids
+
+
+def with_numbered_placeholders(case: TailCase) -> TailCase:
+    """The case with ``<EMAIL_1>``, ``<EMAIL_2>`` for the values taken out of its texts, by order of appearance in the file.
+
+    The same value has the same number in all texts of the case; a case that is numbered already stays as it is.
+    """
+    cluster = case.cluster
+    reasons = [one.reason for one in cluster.judged]
+    names = numbering(
+        [case.input, *case.context, case.expected, cluster.observed_output, *reasons, *cluster.paraphrases]
+    )
+    if not names:
+        return case
+
+    def shown(text: str | None) -> str | None:
+        return None if text is None else renamed(text, names)
+
+    return case.model_copy(
+        update={
+            "input": renamed(case.input, names),
+            "context": [renamed(text, names) for text in case.context],
+            "expected": shown(case.expected),
+            "cluster": cluster.model_copy(
+                update={
+                    "observed_output": shown(cluster.observed_output),
+                    "judged": [one.model_copy(update={"reason": renamed(one.reason, names)}) for one in cluster.judged],
+                    "paraphrases": [renamed(text, names) for text in cluster.paraphrases],
+                }
+            ),
+        }
+    )
 
 
 def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, run: str | None) -> TailCase:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tail_pipeline.domain.embedding import canonical
+from tail_pipeline.domain.placeholders import PLACEHOLDER
 
 MAX_TITLE_WORDS = 6
 MAX_WORD_CHARS = 30
@@ -41,7 +42,7 @@ class TitleWords:
         """
         inside = Counter(word for text in members for word in set(words_of(text)))
         typed: dict[str, str] = {}
-        for word in _WORD.findall(unicodedata.normalize("NFKC", representative[:2_000])):
+        for word in _WORD.findall(unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", representative[:2_000]))):
             # Scripts without blanks come as one long word; its beginning still says what it is about.
             typed.setdefault(canonical(word), word if len(word) <= MAX_WORD_CHARS else f"{word[:MAX_WORD_CHARS]}…")
         telling = [word for word in typed if word not in _STOP] or list(typed)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from tail_pipeline.domain.hostile_text import DATA_RULE, data
 from tail_pipeline.domain.kept_answers import KeptAnswers
 from tail_pipeline.domain.novelty import Outcome
+from tail_pipeline.domain.placeholders import without_numbers
 from tail_pipeline.domain.questions import Question
 from tail_pipeline.domain.weighted_clusters import Cluster
 
@@ -90,11 +91,11 @@ def with_model_titles(clusters: Sequence[Cluster], answers: KeptAnswers | None) 
 
 def title_question(text: str, paraphrases: Sequence[str]) -> Question[ClusterTitle]:
     """Asks for the title of the cluster that these texts represent."""
-    others = [data("paraphrase", other, _MAX_TEXT_CHARS) for other in paraphrases]
+    others = [data("paraphrase", without_numbers(other), _MAX_TEXT_CHARS) for other in paraphrases]
     return Question(
         name="cluster_title",
         instructions=TITLE_INSTRUCTIONS,
-        text="\n".join([data("question", text, _MAX_TEXT_CHARS), *others]),
+        text="\n".join([data("question", without_numbers(text), _MAX_TEXT_CHARS), *others]),
         shape=ClusterTitle,
         problem=_problem,
     )

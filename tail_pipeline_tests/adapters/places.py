@@ -19,9 +19,15 @@ from tail_pipeline_tests.github_server.server import TOKEN, GitHubServer
 Method = Literal["rebase", "merge", "squash"]
 METHODS: tuple[Method, ...] = ("rebase", "merge", "squash")
 NO_WAIT = Patience(
-    timeout_s=1, backoff_factor=0, longest_wait_s=0, secondary_limit_wait_s=0, between_requests_s=0, between_writes_s=0
+    timeout_s=1,
+    backoff_factor=0,
+    longest_wait_s=0,
+    secondary_limit_wait_s=0,
+    between_requests_s=0,
+    between_writes_s=0,
+    reading_lasts_s=0,
 )
-"""The product's policy of what is tried again, without its waiting."""
+"""The product's policy of what is tried again, without its waiting; people act between any two calls, so each reads anew."""
 
 
 class Place(Protocol):

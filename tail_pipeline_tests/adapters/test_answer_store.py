@@ -29,7 +29,7 @@ def key_of(text: str) -> str:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "answers.sqlite"
+    return tmp_path / ".tail" / "state" / "support" / "acme" / "answers.sqlite"
 
 
 @given(st.dictionaries(st.integers(0, 2_000), JSON, max_size=20))
@@ -91,10 +91,10 @@ def test_an_answer_survives_the_process_that_is_killed_behind_it(path: Path) -> 
         assert store.get_many([key_of("a")])[key_of("a")].value == "kept"
 
 
-def test_a_file_that_is_no_database_says_what_to_delete(tmp_path: Path) -> None:
-    path = tmp_path / "answers.sqlite"
+def test_a_file_that_is_no_database_says_what_to_delete(path: Path) -> None:
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(PermanentError, match=r"\.tail/answers\.sqlite cannot be used .* delete it"):
+    with pytest.raises(PermanentError, match=r"\.tail/state/support/acme/answers\.sqlite cannot be used .* delete it"):
         SqliteAnswerStore(path)
 
 
@@ -105,6 +105,6 @@ def test_a_damaged_page_is_told_when_it_is_read(path: Path) -> None:
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     with (
         SqliteAnswerStore(path) as store,
-        pytest.raises(PermanentError, match=r"\.tail/answers\.sqlite cannot be used"),
+        pytest.raises(PermanentError, match=r"\.tail/state/support/acme/answers\.sqlite cannot be used"),
     ):
         store.get_many([key_of("a")])

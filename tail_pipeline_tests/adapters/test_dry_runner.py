@@ -13,6 +13,7 @@ import pytest
 
 from tail_pipeline.adapters.dry_run_records import SqliteDryRunRecords
 from tail_pipeline.adapters.targets import open_target
+from tail_pipeline.domain.collection import AsRecorded
 from tail_pipeline.domain.criterion_checks import ChecksJudge
 from tail_pipeline.domain.dry_run import RUNS, DryRun
 from tail_pipeline.domain.dry_runner import GIVE_UP_AFTER, MAX_CASES_AT_ONCE, DryRunner, Trial
@@ -44,6 +45,7 @@ class Setting:
 
     def __init__(self, path: Path, server: AgentServer) -> None:
         self.path = path
+        self.records = path / ".tail" / "state" / "support" / "acme" / "dry_run.sqlite"
         self.server = server
         self.calls: Counter[str] = Counter()
 
@@ -62,9 +64,9 @@ class Setting:
         config = HttpTarget(http=self.server.url + path)
         with (
             open_target(config, rubric, repo_dir=self.path, model=_no_model, retry_wait_s=0) as target,
-            SqliteDryRunRecords(self.path / "dry_run.sqlite", scope) as records,
+            SqliteDryRunRecords(self.records, scope) as records,
         ):
-            runner = DryRunner(target, judge or judge_of(rubric), rubric, records)
+            runner = DryRunner(target, judge or judge_of(rubric), rubric, records, AsRecorded())
             try:
                 return runner.run(trials, fresh=fresh, progress=progress)
             finally:
@@ -295,9 +297,9 @@ def test_an_agent_that_stumbles_now_and_then_is_not_given_up(setting: Setting) -
     config = HttpTarget(http=setting.server.url)
     with (
         open_target(config, rubric, repo_dir=setting.path, model=_no_model, retry_wait_s=0) as target,
-        SqliteDryRunRecords(setting.path / "dry_run.sqlite", SCOPE) as records,
+        SqliteDryRunRecords(setting.records, SCOPE) as records,
     ):
-        runner = DryRunner(target, judge_of(rubric), rubric, records)
+        runner = DryRunner(target, judge_of(rubric), rubric, records, AsRecorded())
         for number in range(3 * GIVE_UP_AFTER):
             runner.run([trial(number, f"{'hard' if number % GIVE_UP_AFTER else 'easy'} {number}")])
 
@@ -333,9 +335,12 @@ def test_progress_is_told(setting: Setting) -> None:
 
 
 def test_records_that_cannot_be_read_say_which_file_to_delete(setting: Setting) -> None:
-    (setting.path / "dry_run.sqlite").write_bytes(b"no database at all" * 100)
+    setting.records.parent.mkdir(parents=True)
+    setting.records.write_bytes(b"no database at all" * 100)
 
-    with pytest.raises(PermanentError, match=r"\.tail/dry_run\.sqlite cannot be used .* delete the file"):
+    with pytest.raises(
+        PermanentError, match=r"\.tail/state/support/acme/dry_run\.sqlite cannot be used .* delete the file"
+    ):
         setting.run([trial()])
 
 

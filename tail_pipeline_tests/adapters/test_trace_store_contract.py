@@ -118,18 +118,31 @@ def test_a_span_without_an_agent_belongs_to_every_agent(make_store: StoreMaker):
 @pytest.mark.parametrize("column", ["tenant", "node_class"])
 def test_a_segment_reads_its_own_spans_only(make_store: StoreMaker, column: str):
     store = make_store([span("ours", **{column: "acme"}), span("other", **{column: "globex"}), span("nobody's")])
-    assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", column, "acme"))) == ["ours"]
+    assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", column, ("acme",)))) == ["ours"]
+
+
+def test_a_segment_that_was_renamed_reads_what_any_of_its_spellings_stands_on(make_store: StoreMaker):
+    store = make_store(
+        [
+            span("before", tenant="acme"),
+            span("other", tenant="globex"),
+            span("after", tenant="Acme Corp."),
+            span("none"),
+        ]
+    )
+    both = SegmentFilter("support", "tenant", ("acme", "Acme Corp."))
+    assert ids_of(store.iter_spans(WINDOW, both)) == ["after", "before"]
 
 
 def test_a_segment_is_compared_exactly_and_not_by_case_or_pattern(make_store: StoreMaker):
     store = make_store([span("a", tenant="Acme"), span("b", tenant="acme "), span("c", tenant="%")])
-    assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", "acme"))) == []
+    assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", ("acme",)))) == []
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_segment_with_a_hostile_name_reads_its_own_spans_only(make_store: StoreMaker, value: object):
     store = make_store([span("ours", tenant=value), span("other", tenant="acme")])
-    assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", value))) == ["ours"]
+    assert ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", (value,)))) == ["ours"]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -228,7 +241,7 @@ def test_only_negative_feedback_counts(make_store: StoreMaker, fields: dict[str,
 def test_feedback_on_another_segment_is_left_out(make_store: StoreMaker):
     fields = {"start_time": LAST_WEEK, "feedback_time": WINDOW.start, "user_feedback": "thumbs_down"}
     store = make_store([span("ours", tenant="acme", **fields), span("theirs", tenant="globex", **fields)])
-    frames = list(store.iter_feedback(WINDOW, SegmentFilter("support", "tenant", "acme")))
+    frames = list(store.iter_feedback(WINDOW, SegmentFilter("support", "tenant", ("acme",))))
     assert pl.concat(frames)["span_id"].to_list() == ["ours"]
 
 
@@ -244,7 +257,7 @@ def test_units_before_the_lookback_are_not_fetched(make_store: StoreMaker):
 
 def test_fetched_spans_stay_inside_their_segment(make_store: StoreMaker):
     rows = [span("ours", trace_id="t", tenant="acme"), span("theirs", trace_id="t", tenant="globex")]
-    assert ids_of(make_store(rows).fetch_units(["t"], SegmentFilter("support", "tenant", "acme"), EVER)) == ["ours"]
+    assert ids_of(make_store(rows).fetch_units(["t"], SegmentFilter("support", "tenant", ("acme",)), EVER)) == ["ours"]
 
 
 def test_no_trace_ids_fetch_nothing(make_store: StoreMaker):
@@ -320,7 +333,7 @@ def test_mapped_segment_and_feedback_columns_are_used(make_store: StoreMaker):
     fields = {"start_time": LAST_WEEK, "feedback_time": WINDOW.start, "user_feedback": "thumbs_down"}
     rows = [span("ours", tenant="acme", **fields), span("theirs", tenant="globex", **fields)]
     store = make_store(rows, columns=names)
-    frames = list(store.iter_feedback(WINDOW, SegmentFilter("support", "tenant", "acme")))
+    frames = list(store.iter_feedback(WINDOW, SegmentFilter("support", "tenant", ("acme",))))
     assert pl.concat(frames).row(0) == ("trace of ours", "ours")
 
 

@@ -16,10 +16,10 @@ import pytest
 from tail_pipeline.adapters.otlp.units import UnitRules
 from tail_pipeline.adapters.trace_stores import open_trace_store
 from tail_pipeline.adapters.traces_otel import OtelTraceStore, _File
-from tail_pipeline.domain.agents import OtelTraces
 from tail_pipeline.domain.collection import AsRecorded, SpanCollector
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.spans import SegmentFilter, SpanBatch
+from tail_pipeline.domain.traces import OtelTraces
 from tail_pipeline.domain.weeks import Cadence, MiningDay, Window
 from tail_pipeline_tests.adapters.otlp_traffic import Tracing, planted_turns, requests_of, traced, write_otlp
 from tail_pipeline_tests.adapters.trace_writers import bad_of, frame_of
@@ -60,7 +60,9 @@ def test_the_configuration_opens_the_store(tmp_path: Path):
     traces = OtelTraces.model_validate(
         {"store": "otel", "path": "traces/*.jsonl", "attributes": {"tenant": "customer"}}
     )
-    frame = frame_of(open_trace_store(traces, tmp_path).iter_spans(WINDOW, SegmentFilter("support", "tenant", "acme")))
+    frame = frame_of(
+        open_trace_store(traces, tmp_path).iter_spans(WINDOW, SegmentFilter("support", "tenant", ("acme",)))
+    )
     assert frame["input"].to_list() == ["q"]
 
 
@@ -91,7 +93,7 @@ def test_only_the_agents_and_the_segments_spans_are_read(tmp_path: Path):
     ask(tracing, "globex", WINDOW.start, **{"tenant.id": "globex"})
     written(tmp_path / "traces" / "a.jsonl", tracing)
     store = store_in(tmp_path, agent=["agent"])
-    assert inputs(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", "acme"))) == ["ours", "shared"]
+    assert inputs(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", ("acme",)))) == ["ours", "shared"]
     assert store.count_by_segment(WINDOW, "support", "tenant") == {"acme": 2, "globex": 1}
 
 

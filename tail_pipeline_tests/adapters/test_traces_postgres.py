@@ -130,7 +130,7 @@ def test_a_naive_time_column_is_refused_when_spans_are_read(dsn: str):
 def test_a_segment_column_the_table_lacks_is_named(dsn: str):
     store = altered(dsn, [span()], "ALTER TABLE {t} DROP COLUMN tenant")
     with pytest.raises(PermanentError, match="tenant"):
-        list(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", "acme")))
+        list(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", ("acme",))))
 
 
 @pytest.mark.parametrize("kind", ["json", "jsonb"])
@@ -264,7 +264,7 @@ def test_a_server_that_cannot_hold_standard_strings_off_reads_hostile_segments(d
     database = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
     run(dsn, f'ALTER DATABASE "{database}" SET standard_conforming_strings = off')
     try:
-        found = ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", "a\\'b")))
+        found = ids_of(store.iter_spans(WINDOW, SegmentFilter("support", "tenant", ("a\\'b",))))
     finally:
         run(dsn, f'ALTER DATABASE "{database}" RESET standard_conforming_strings')
     assert found == ["s1"]

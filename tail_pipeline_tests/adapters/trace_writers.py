@@ -18,9 +18,9 @@ from psycopg import sql
 
 import tail_pipeline.adapters
 from tail_pipeline.adapters.trace_stores import open_trace_store
-from tail_pipeline.domain.agents import FileTraces, PostgresTraces
 from tail_pipeline.domain.ports import TraceStore
 from tail_pipeline.domain.spans import SPAN_SCHEMA, BadSpan, SegmentFilter, SpanBatch
+from tail_pipeline.domain.traces import FileTraces, PostgresTraces
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 
 Row = dict[str, Any]

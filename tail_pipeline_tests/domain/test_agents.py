@@ -37,7 +37,9 @@ def test_a_name_that_could_leave_its_path_is_refused(name: str) -> None:
         Agent.model_validate(agent(name))
 
 
-@pytest.mark.parametrize("name", ["../x", "Acme", "a/b", "a|b", ""])
+@pytest.mark.parametrize(
+    "name", ["../x", "Acme", "a/b", "a|b", "", "..", "ümlaut", "a" * 64, "-a", "_all", "a b", "a,b"]
+)
 def test_a_segment_name_is_held_to_the_same_rule(name: str) -> None:
     with pytest.raises(ValidationError, match="becomes a path, a branch and a partition key"):
         Agent.model_validate(agent(segments={"by": "tenant", "values": [name]}))
@@ -106,6 +108,34 @@ def test_a_segment_declared_twice_is_refused() -> None:
 def test_two_segments_cannot_claim_one_value_of_the_traces() -> None:
     with pytest.raises(ValidationError, match=r"two segments claim the same value in the traces: Acme Corp\."):
         Agent.model_validate(agent(segments={"by": "tenant", "values": {"a": "Acme Corp.", "b": "Acme Corp."}}))
+
+
+def test_a_segment_that_was_renamed_has_both_spellings() -> None:
+    values = {"acme": ["acme", "Acme Corp."], "globex": "Globex", "initech": ["initech"]}
+    found = Agent.model_validate(agent(segments={"by": "tenant", "values": values})).segments
+    assert found is not None
+    assert [found.spellings_of(name) for name in values] == [("acme", "Acme Corp."), ("Globex",), ("initech",)]
+    assert found.spellings == {"acme", "Acme Corp.", "Globex", "initech"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"a": ["Acme", "acme"], "b": "acme"}, "two segments claim the same value in the traces: acme"),
+        ({"a": ["acme", "acme"]}, "a has a spelling twice: acme"),
+        ({"a": []}, "at least 1 item"),
+        ({"a": ["acme", ""]}, "a spelling of a is empty"),
+        ({"a": ""}, "a spelling of a is empty"),
+    ],
+)
+def test_spellings_that_are_claimed_twice_or_empty_are_refused(values: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Agent.model_validate(agent(segments={"by": "tenant", "values": values}))
+
+
+def test_a_name_of_63_characters_is_a_segment() -> None:
+    found = Agent.model_validate(agent(segments={"by": "tenant", "values": ["a" * 63]}))
+    assert found.segment_names == ["a" * 63]
 
 
 @pytest.mark.parametrize("values", [[], {}, [1], [None], [["acme"]], [{"acme": "Acme"}], "acme", {"acme": 1}])

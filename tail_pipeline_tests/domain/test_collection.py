@@ -53,7 +53,7 @@ class InMemoryTraces:
             yield checked(batch, pl.Series([f"row {number}" for number in range(batch.height)], dtype=pl.String))
 
 
-class Uppercase:
+class Uppercase(AsRecorded):
     """A redactor whose work can be seen."""
 
     def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -157,7 +157,7 @@ def test_no_tenant_sees_anothers_late_feedback() -> None:
         "feedback_time": THIS_WEEK,
     }
     rows = [span(1, tenant="acme", **late), span(2, tenant="globex", **late)]
-    assert ids(collect(*rows, segment=SegmentFilter("support", "tenant", "acme"))) == ["span-0001"]
+    assert ids(collect(*rows, segment=SegmentFilter("support", "tenant", ("acme",)))) == ["span-0001"]
 
 
 def test_what_was_collected_is_counted() -> None:

@@ -206,7 +206,7 @@ def test_negative_feedback_is_a_thumbs_down_a_regeneration_or_a_correction(
     ("segment", "expected"),
     [
         (SegmentFilter("support"), ["span-0001", "span-0003", "span-0004"]),
-        (SegmentFilter("support", "tenant", "Acme"), ["span-0001"]),
+        (SegmentFilter("support", "tenant", ("Acme",)), ["span-0001"]),
         (SegmentFilter("drafter"), ["span-0002", "span-0003"]),
     ],
 )

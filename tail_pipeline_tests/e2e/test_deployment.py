@@ -47,6 +47,11 @@ agents:
     eval_dir: crashing
     traces: {{store: postgres, dsn_env: TRACES_DSN, table: agent_spans}}
     start_week: 2026-W10
+  - name: tenants
+    eval_dir: tenants
+    traces: {{store: postgres, dsn_env: TRACES_DSN, table: agent_spans}}
+    start_week: 2026-W10
+    segments: {{by: tenant, values: [acme, globex]}}
   - name: waiting
     eval_dir: waiting
     traces: {{store: files, path: "traces/waiting/*.jsonl"}}
@@ -86,7 +91,7 @@ def two_capped_weeks() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repo = tmp_path_factory.mktemp("deployment") / "checkout"
-    for name in ("eval", "monday", "crashing", "waiting"):
+    for name in ("eval", "monday", "crashing", "tenants", "waiting"):
         (repo / name).mkdir(parents=True)
         for file in ("rubric.yaml", "cases.yaml"):
             (repo / name / file).write_bytes((EXAMPLE_EVAL / file).read_bytes())
@@ -278,7 +283,7 @@ def test_a_run_whose_process_is_killed_is_started_once_more_and_ends_with_the_sa
     with psycopg.connect(traces) as connection:
         connection.execute("LOCK TABLE agent_spans IN ACCESS EXCLUSIVE MODE")
         run = deployment.launch("mine_crashing", week(2))
-        wait_for(lambda: _is_waiting_for_a_lock(traces), "the run that reads the locked table")
+        wait_for(lambda: _waiting_for_a_lock(traces) == 1, "the run that reads the locked table")
         [start] = deployment.events(run, dg.DagsterEventType.STEP_START)
         os.kill(start.pid, signal.SIGKILL)
         assert deployment.finished_run(run) == "FAILURE"
@@ -289,6 +294,27 @@ def test_a_run_whose_process_is_killed_is_started_once_more_and_ends_with_the_sa
     # The other agent has the same traffic, and nobody killed its run.
     undisturbed = tail_on(checkout, WEEKS[2], eval_dir="waiting")
     assert tail_on(checkout, WEEKS[2], eval_dir="crashing").replace("crashing", "waiting") == undisturbed
+
+
+@pytest.mark.usefixtures("recovered")
+def test_tenants_of_a_backfill_are_mined_side_by_side_and_each_in_the_order_of_its_weeks(
+    deployment: Deployment, traces: str
+) -> None:
+    partitions = [f"{week}-1|{tenant}" for week in WEEKS[:2] for tenant in ("acme", "globex")]
+    with psycopg.connect(traces) as connection:
+        connection.execute("LOCK TABLE agent_spans IN ACCESS EXCLUSIVE MODE")
+        backfill = deployment.backfill([["tenants", name] for name in CHAIN], partitions)
+        wait_for(lambda: _waiting_for_a_lock(traces) == 2, "two tenants that read the locked table")
+        runs = wait_for(lambda: _all_requested(deployment, backfill, len(partitions)), "all runs of the backfill")
+        statuses = {run.tags["dagster/partition"]: run.status.value for run in runs}
+        assert statuses == dict(zip(partitions, ["STARTED", "STARTED", "QUEUED", "QUEUED"], strict=True))
+
+    assert deployment.finished_backfill(backfill) == "COMPLETED_SUCCESS"
+    records = deployment.instance.get_run_records(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+    when = {one.dagster_run.tags["dagster/partition"]: (one.start_time or 0, one.end_time or 0) for one in records}
+    for tenant in ("acme", "globex"):
+        (_, first_end), (second_start, _) = (when[f"{week}-1|{tenant}"] for week in WEEKS[:2])
+        assert first_end <= second_start
 
 
 def test_a_daemon_that_was_away_catches_up_with_one_tick_and_both_weeks(deployment: Deployment, checkout: Path) -> None:
@@ -309,6 +335,11 @@ def test_a_sensor_tick_escalates_the_second_capped_week_once(deployment: Deploym
     assert issues == [f"monday.{LAST_TICK.iso_week}.md"]
 
 
+def _all_requested(deployment: Deployment, backfill: str, count: int) -> list[dg.DagsterRun] | None:
+    runs = deployment.runs(tags={"dagster/backfill": backfill})
+    return runs if len(runs) == count else None
+
+
 def _requested(deployment: Deployment, sensor: str) -> list[str]:
     return [run for tick in deployment.ticks("sensor", sensor) for run in tick["runIds"]]
 
@@ -317,7 +348,8 @@ def _is_scheduled(deployment: Deployment) -> bool:
     return any(state.instigator_name == SCHEDULE for state in deployment.instance.all_instigator_state())
 
 
-def _is_waiting_for_a_lock(dsn: str) -> bool:
+def _waiting_for_a_lock(dsn: str) -> int:
+    """How many runs are held up by a locked table."""
     with psycopg.connect(dsn) as connection:
         waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        return connection.execute(waiting).fetchone() is not None
+        return connection.execute(waiting).rowcount

@@ -12,7 +12,7 @@ from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.defs.pipeline import AGENT, Pipeline, pipeline, span, write_spans
 from tail_pipeline_tests.model_server import ModelServer, Reply, Request, chat_reply, json_answer, wrong_key_reply
-from tail_pipeline_tests.scripted_judge import grade
+from tail_pipeline_tests.scripted_judge import grade, tagged
 
 RUBRIC = {
     "model_primary": "vendor/agent-model",
@@ -91,3 +91,40 @@ def test_a_wrong_key_of_the_agents_model_costs_the_verdicts_and_not_the_pull_req
     check = next(one for one in result.get_asset_check_evaluations() if one.check_name == "dry_run")
     assert (result.success, check.passed) == (True, False)
     assert "**⚠ Not run: none of the 2 mined cases could be tried on `vendor/agent-model`.**" in body(mining)
+
+
+def test_nothing_that_is_kept_of_one_tenants_texts_lies_in_a_file_of_another(
+    mining: Pipeline, model_server: ModelServer
+) -> None:
+    """Both ask the very same things; only their agent's answers, old and new, tell them apart."""
+    configuration = mining.checkout / "eval" / "agents.yaml"
+    config = json.loads(configuration.read_text(encoding="utf-8"))
+    config["agents"][0]["segments"] = {"by": "tenant", "values": ["acme", "globex"]}
+    configuration.write_text(json.dumps(config), encoding="utf-8")
+    commit_all(mining.checkout, "Two tenants")
+    rows = []
+    for tenant, first in (("acme", 0), ("globex", 100)):
+        asked = [span(first + n, f"refund refund {n}", None, tenant=tenant) for n in range(3)]
+        rows += [row | {"output": f"policy=0.2 canary{tenant} {n}."} for n, row in enumerate(asked)]
+    write_spans(mining.checkout, rows)
+    model_server.answer = _quoting_the_answer
+
+    assert all(mining.mine(f"2026-W17-1|{tenant}").success for tenant in ("acme", "globex"))
+
+    state = mining.checkout / ".tail" / "state" / AGENT.replace("_", "-")
+    assert sorted(one.name for one in state.iterdir()) == ["acme", "globex"]
+    for tenant, other in (("acme", "globex"), ("globex", "acme")):
+        kept = b"".join(one.read_bytes() for one in (state / tenant).iterdir())
+        assert f"canary{tenant}".encode() in kept
+        assert f"canary{other}".encode() not in kept
+    assert not list((mining.checkout / ".tail").glob("*.sqlite"))
+
+
+def _quoting_the_answer(request: Request) -> Reply:
+    """A judge whose reasons repeat what it was shown, as judges do."""
+    if request.body["model"] == "agent-model":
+        return served(request)
+    found = grade(request.system, request.user)
+    for verdict in found.get("verdicts", []):
+        verdict["reason"] = " ".join(tagged(request.user, "answer"))
+    return json_answer(request, found)

@@ -48,6 +48,11 @@ class Patience:
     secondary_limit_wait_s: float = 60
     between_requests_s: float = 0.1
     between_writes_s: float = 1.0
+    reading_lasts_s: float = 60
+    """How long what was asked about branches and pull requests answers further questions; a write asks anew.
+
+    GitHub lets its own answers be kept that long (``Cache-Control: private, max-age=60``).
+    """
 
     @classmethod
     def asked_for_by(cls, config: GitHubHosted) -> Patience:

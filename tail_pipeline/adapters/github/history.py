@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
+from posixpath import dirname
 from typing import Any, TypeVar
 
 from github.ContentFile import ContentFile
@@ -18,12 +21,12 @@ from github.PullRequest import PullRequest
 
 from tail_pipeline.adapters.github.connection import Connection
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
-from tail_pipeline.adapters.tail_branches import PUBLISHED
+from tail_pipeline.adapters.tail_branches import HEADS, PUBLISHED
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import BranchState
 
-HEADS = "refs/heads/"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_OF_A_WEEK = re.compile(r"/\d{4}-W\d{2}(?:\.\d+)?$")
 _MAX_LISTED = 1000
 """Where the contents API cuts a directory."""
 
@@ -46,7 +49,45 @@ class GitHubHistory:
     immutable: ImmutableAnswers
     _refs: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     _empty: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
-    _pull_requests: dict[str | None, list[PullRequest]] = field(default_factory=dict, repr=False)
+    _pull_requests: dict[str, list[PullRequest]] = field(default_factory=dict, repr=False)
+    _began: float = field(default_factory=time.monotonic, repr=False)
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._began
+
+    def for_publishing(self, branch: str) -> GitHubHistory:
+        """This reading, of the same age, but for the heads of the segment's branches and this one's pull requests.
+
+        What people can have changed on the branch is asked anew. The base branch may be taken where it was.
+        """
+        self.base()
+        refs = {beginning: dict(known) for beginning, known in self._refs.items()}
+        refs = {beginning: known for beginning, known in refs.items() if not f"{HEADS}{branch}".startswith(beginning)}
+        pull_requests = {name: known for name, known in self._pull_requests.items() if name != branch}
+        return GitHubHistory(self.api, self.immutable, refs, self._empty, pull_requests, self._began)
+
+    def learn_ref(self, ref: str, commit: str) -> None:
+        """A reference that this process has just made or moved."""
+        for beginning, known in self._refs.items():
+            if ref.startswith(beginning):
+                known[ref] = commit
+
+    def learn_commit(self, commit: str, message: str, *, parent: str, path: str, text: str) -> None:
+        """A commit that this process has just made on top of ``parent``: one file changed, so all of it is known."""
+        content = text.encode(errors="surrogateescape")
+        blob = hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
+        self.immutable.keep(("blob", blob), text)
+        files = self.files_in(parent, dirname(path)) | {path: blob}
+        self.immutable.keep(("files", commit, dirname(path)), files)
+        self.immutable.keep(("commits", commit, path), [*self._commits(path, parent), (commit, message)])
+        base = self.base()
+        if fork := self.merge_base(parent, base):
+            self.immutable.keep(("merge_base", *sorted((commit, base))), fork)
+
+    def forget_pull_requests(self, branch: str) -> None:
+        """One was just opened or written to."""
+        self._pull_requests.pop(branch, None)
 
     def base(self) -> str:
         branch = self.api.config.base_branch
@@ -136,24 +177,12 @@ class GitHubHistory:
 
         Those into other branches count only where none ever led into the base branch: somebody retargeted it.
         """
-        found = [one for one in self._open().get(branch, []) if self._is_into_base(one)]
-        if found:
-            return found
         ever = self._of_branch(branch)
-        return [one for one in ever if self._is_into_base(one)] or ever
-
-    def _open(self) -> dict[str, list[PullRequest]]:
-        """All open pull requests of this very repository, by branch."""
-        if None not in self._pull_requests:
-            with self.api.attempting("list the open pull requests"):
-                listed = self.api.repo.get_pulls(state="open")
-                self._pull_requests[None] = [one for one in listed if self._is_from_here(one)]
-        by_branch: dict[str, list[PullRequest]] = {}
-        for one in self._pull_requests[None]:
-            by_branch.setdefault(one.head.ref, []).append(one)
-        return by_branch
+        into_base = [one for one in ever if self._is_into_base(one)]
+        return [one for one in into_base if state_of(one) is BranchState.OPEN] or into_base or ever
 
     def _of_branch(self, branch: str) -> list[PullRequest]:
+        """Asked for branch by branch: a list of all open ones would bring the texts of other segments along."""
         if branch not in self._pull_requests:
             with self.api.attempting(f"look up the pull requests of {branch}"):
                 listed = self.api.repo.get_pulls(state="all", head=f"{self.api.owner}:{branch}")
@@ -172,8 +201,9 @@ class GitHubHistory:
 
     def _matching(self, namespace: str, pattern: str) -> dict[str, str]:
         """References by what follows the namespace; GitHub matches beginnings, the rest is done here."""
-        # Without its last separator the beginning covers a branch's follow-ups as well.
-        beginning = f"{namespace}{pattern.partition('*')[0].rstrip('/.')}"
+        # All of a segment's branches at once, its follow-ups as well.
+        named = pattern.partition("*")[0].rstrip("/.")
+        beginning = f"{namespace}{dirname(named) if _OF_A_WEEK.search(named) else named}"
         wider = next((known for known in self._refs if beginning.startswith(known)), None)
         if wider is None:
             what = f"list {beginning}*"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tail_pipeline.adapters.github.commits import Commits
 from tail_pipeline.adapters.github.connection import Connection
-from tail_pipeline.adapters.github.history import HEADS, GitHubHistory
+from tail_pipeline.adapters.github.history import GitHubHistory
 from tail_pipeline.adapters.github.pull_requests import PullRequests, Wanted
-from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches
+from tail_pipeline.adapters.tail_branches import HEADS, PUBLISHED, TailBranches, with_trailer
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import Published, PublishedPullRequest, TailBranch
 from tail_pipeline.domain.pull_request import PullRequest
@@ -33,6 +33,8 @@ class Publication:
             self.history.pull_request(wanted.branch),
         )
         outcome = opened.outcome
+        if outcome is not Published.UNCHANGED:
+            self.history.forget_pull_requests(wanted.branch)
         if outcome is Published.UNCHANGED and head != branch.head:
             outcome = Published.UPDATED
         return PublishedPullRequest(opened.number, opened.url, head, outcome, (*notes, *opened.notes))
@@ -44,10 +46,13 @@ class Publication:
             return parent
         commits = Commits(self.api)
         commit = commits.of_file(wanted.path, wanted.text, wanted.commit_message, parents=[parent], onto=parent)
+        message = with_trailer(wanted.commit_message, wanted.text)
+        self.history.learn_commit(commit, message, parent=parent, path=wanted.path, text=wanted.text)
         if branch.head is None:
             commits.create(f"{HEADS}{wanted.branch}", commit)
         else:
             commits.move(wanted.branch, commit)
+        self.history.learn_ref(f"{HEADS}{wanted.branch}", commit)
         self._keep(wanted.branch, kept + 1, commit, notes)
         return commit
 
@@ -71,6 +76,7 @@ class Publication:
         """Remember a commit of ours; where the server refuses such references, only what people amend away is forgotten."""
         try:
             Commits(self.api).create(f"{PUBLISHED}{branch}/{number:06d}", commit)
+            self.history.learn_ref(f"{PUBLISHED}{branch}/{number:06d}", commit)
         except PermanentError as error:
             notes.append(
                 f"what was published on {branch} is remembered as long as nobody rewrites its history: {error}"

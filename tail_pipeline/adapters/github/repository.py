@@ -10,6 +10,7 @@ from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest as GitHubPullRequest
 
 from tail_pipeline.adapters.github.connection import Connection, Patience
+from tail_pipeline.adapters.github.forgetting import Forgetting
 from tail_pipeline.adapters.github.history import GitHubHistory, state_of
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
 from tail_pipeline.adapters.github.issues import GitHubIssues
@@ -20,6 +21,7 @@ from tail_pipeline.adapters.tail_branches import TailBranches
 from tail_pipeline.domain.agents import GitHubHosted
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation, TailLinks
+from tail_pipeline.domain.forgetting import Held, Subject
 from tail_pipeline.domain.ports import (
     BaseChanges,
     BranchState,
@@ -37,12 +39,15 @@ from tail_pipeline.domain.pull_request import PullRequest
 class GitHubRepository:
     """The repository that the configuration names; ``repo_dir`` is the checkout that keeps what never changes.
 
-    Each method is one reading: what it says about branches and pull requests was so when it was called.
+    What it says about branches and pull requests was so at its last reading, which answers all questions for a
+    minute (``Patience.reading_lasts_s``). Whatever writes reads anew first, and writes nothing where that differs.
     """
 
     config: GitHubHosted
     repo_dir: Path
     patience: Patience = field(default_factory=Patience)
+    _readings: list[GitHubHistory] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The last one, or none."""
 
     @property
     def name(self) -> str:
@@ -62,7 +67,11 @@ class GitHubRepository:
         return file_page(self._api, branch, path)
 
     def publish(self, pull_request: PullRequest, branch: TailBranch) -> PublishedPullRequest:
-        return Publication(self._api, self._reading()).publish(pull_request, branch)
+        history = self._reading().for_publishing(pull_request.branch)
+        self._readings.clear()
+        published = Publication(self._api, history).publish(pull_request, branch)
+        self._readings.append(history)
+        return published
 
     def base_changes(self, since: str | None) -> BaseChanges:
         history = self._reading()
@@ -88,7 +97,8 @@ class GitHubRepository:
         return found[0] if found else None
 
     def promote(self, promotion: Promotion) -> PublishedPromotion:
-        return Promoting(self._api, self._reading()).promote(promotion)
+        self._readings.clear()
+        return Promoting(self._api, GitHubHistory(self._api, self._immutable)).promote(promotion)
 
     def links(self, file: StoredFile) -> TailLinks:
         return links_of(self._api, self._reading(), file)
@@ -102,6 +112,15 @@ class GitHubRepository:
     def update_alarm(self, alarm: Alarm) -> str | None:
         return GitHubIssues(self._api).update_alarm(alarm)
 
+    def held(self, subject: Subject) -> list[Held]:
+        return Forgetting(self._api, self._reading()).held(subject)
+
+    def forget(self, subject: Subject) -> None:
+        Forgetting(self._api, self._reading()).forget(subject)
+
+    def remains(self, subject: Subject) -> list[str]:
+        return Forgetting(self._api, self._reading()).remains(subject)
+
     @cached_property
     def _api(self) -> Connection:
         return Connection(self.config, self.patience)
@@ -111,4 +130,7 @@ class GitHubRepository:
         return ImmutableAnswers(self.repo_dir)
 
     def _reading(self) -> GitHubHistory:
-        return GitHubHistory(self._api, self._immutable)
+        """The last reading, or a new one where that is too old, or was followed by a write that may have changed it."""
+        if not self._readings or self._readings[0].age_s > self.patience.reading_lasts_s:
+            self._readings[:] = [GitHubHistory(self._api, self._immutable)]
+        return self._readings[0]

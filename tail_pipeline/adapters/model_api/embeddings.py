@@ -14,11 +14,15 @@ import numpy as np
 from filelock import FileLock
 
 from tail_pipeline.adapters.model_api.client import ServedModel, failure_of, open_client
+from tail_pipeline.adapters.state_dir import shown
 from tail_pipeline.domain.agents import Endpoint
 from tail_pipeline.domain.errors import PermanentError
 
 if TYPE_CHECKING:
     from openai import OpenAI
+
+EMBEDDINGS = "embeddings.sqlite"
+"""The name of the cache in the state directory of a segment."""
 
 _BATCH_TEXTS = 128
 _CONCURRENCY = 4
@@ -54,7 +58,7 @@ class EndpointEncoder:
         if len(lengths) > 1:
             raise PermanentError(
                 f"{self._served} answered vectors of {' and '.join(map(str, lengths))} numbers: the model behind the name "
-                f"changed; delete {self._cache.path.name} to embed everything again"
+                f"changed; delete {shown(self._cache.path)} to embed everything again"
             )
         return np.stack([known[text] for text in texts])
 
