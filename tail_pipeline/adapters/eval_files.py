@@ -6,7 +6,7 @@ import json
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from tail_pipeline.domain.cases import CasesFile, RemovedCasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.ports import Repository, StoredFile
 from tail_pipeline.domain.rubric import Rubric
-from tail_pipeline.domain.tail_file import CASE_ID, TailFile
+from tail_pipeline.domain.tail_file import CASE_ID, OF_ONE_TENANT, SharedBy, TailCase, TailFile
 from tail_pipeline.domain.targets import ModelTarget
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 
@@ -41,13 +41,14 @@ Record = TypeVar("Record", bound=BaseModel)
 class EvalFindings:
     """What is wrong, what nobody decided on yet, and what was mined under another rubric than the one there is now.
 
-    ``rubric_shas`` holds the fingerprint of each rubric by its path.
+    ``rubric_shas`` holds the fingerprint of each rubric by its path, ``notes`` what somebody chose and everybody should know.
     """
 
     errors: list[Finding]
     undecided: list[Finding]
     outdated: list[Finding]
     rubric_shas: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,13 @@ class PublishedFindings:
 
 def load_agents(repo_dir: Path) -> AgentsConfig:
     """``eval/agents.yaml`` of the checkout; raises InvalidFile with all findings at once."""
-    document = parse(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH), AGENTS_PATH)
+    return _agents(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH))
+
+
+@lru_cache(maxsize=4)
+def _agents(text: str) -> AgentsConfig:
+    """Kept by content: every step of a run asks for it, and with hundreds of segments it takes a while to check."""
+    document = parse(text, AGENTS_PATH)
     config = validated(document, AgentsConfig)
     findings = [document.finding(path, message) for path, message in cross_check(config)]
     if findings:
@@ -190,7 +197,7 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
         config = load_agents(repo_dir)
     except InvalidFile as error:
         return EvalFindings(error.findings, [], [])
-    found = EvalFindings([], [], [])
+    found = EvalFindings([], [], [], notes=_choices(config))
     rubrics: dict[str, Rubric] = {}
     for path, expected in _expected_files(repo_dir, config).items():
         if not (repo_dir / path).exists():
@@ -215,6 +222,14 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
     found.errors.extend(_target_findings(repo_dir, config, rubrics))
     found.errors.sort(key=lambda finding: (finding.file, finding.line))
     return found
+
+
+def _choices(config: AgentsConfig) -> list[str]:
+    return [
+        f"{AGENTS_PATH}: redaction is off for {agent.name}: private data in its traces is written as it was recorded"
+        for agent in config.agents
+        if not agent.redact.enabled
+    ]
 
 
 def write_schemas(eval_dir: Path) -> list[Path]:
@@ -388,7 +403,29 @@ def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
         if case.status != "rejected" and case.rejection_reason is not None:
             message = f"given, but the status is {case.status}; set status: rejected or remove the reason"
             findings.append(document.finding(("cases", index, "rejection_reason"), message))
+        findings += [
+            document.finding(("cases", index, *at), message) for at, message in _shared_findings(case, file.tenants)
+        ]
+    if file.tenants and file.segment:
+        findings.append(document.finding(("segment",), "a file of several tenants has no segment"))
     return findings
+
+
+def _shared_findings(case: TailCase, shared: SharedBy | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What sets the cases of a shared file apart from those of one segment, as (where in the case, message)."""
+    if shared is None:
+        if case.input is None:
+            yield ("input",), "a case needs an input; only one of several tenants may wait for it"
+        if case.cluster.tenants is not None:
+            yield ("cluster", "tenants"), "stands in a shared file only, which says under tenants: whose it is"
+        return
+    if case.status == "promoted" and not (case.input or "").strip():
+        yield ("input",), "promoted without an input; write one in words of your own that no tenant's user wrote"
+    if case.cluster.tenants is None:
+        yield ("cluster",), "says not how many tenants stand behind it"
+    for name in OF_ONE_TENANT:
+        if getattr(case.cluster, name) not in (None, []):
+            yield ("cluster", name), "is one tenant's and has no place in a file that all of them read"
 
 
 def place(file: StoredFile) -> str:

@@ -34,6 +34,7 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
     compared = compare_with_base(repo, review=review)
     errors = sorted([*found.errors, *compared.errors], key=lambda one: (one.file, one.line))
     to_decide = [one for one in found.undecided if review and compared.is_under_review(one.file)]
+    notes = [*compared.notes, *found.notes]
     if as_json:
         findings = {
             "errors": errors,
@@ -43,7 +44,7 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
         }
         rows = {kind: [vars(one) for one in ones] for kind, ones in findings.items()}
         rows["partitions"] = [vars(one) for one in partitions]
-        print_json(rows | {"rubric_shas": found.rubric_shas, "notes": compared.notes})
+        print_json(rows | {"rubric_shas": found.rubric_shas, "notes": notes})
     else:
         for finding in [*errors, *to_decide]:
             click.echo(f"error: {finding}")
@@ -53,7 +54,7 @@ def validate(repo: Path, as_json: bool, review: bool) -> None:
             click.echo(f"{'note' if change.kind == 'appears' else 'warning'}: {change}")
         for path, sha in sorted(found.rubric_shas.items()):
             click.echo(f"{path}: sha {sha}")
-        for note in compared.notes:
+        for note in notes:
             click.echo(note)
         click.echo(f"{len(errors)} errors, {len(found.undecided)} undecided, {len(found.outdated)} outdated")
         if to_decide:

@@ -51,6 +51,15 @@ def tail_pr_key(agent: Agent) -> dg.AssetKey:
     return mined_asset_keys(agent)[-1]
 
 
+def shared_job_name(agent: Agent) -> str:
+    return f"share_{asset_prefix(agent)}"
+
+
+def shared_pr_key(agent: Agent) -> dg.AssetKey:
+    """The asset whose materialization says that the tenants' shared file of a day is made."""
+    return dg.AssetKey([asset_prefix(agent), "shared_tail_pr"])
+
+
 def recent_mining_days(agent: Agent, until: datetime, count: int) -> list[MiningDay]:
     """The agent's newest mining days that have begun, oldest first; fewer where its first one is among them."""
     return [day for day in last_mining_days(until, agent.cadence, count) if day >= agent.first_mining_day]

@@ -62,11 +62,15 @@ _CHECKED_WITH = {
     },
     "tail_yaml": {DRY_RUN: "Every mined case was tried on the agent as it is now."},
     "cases": {UNDECIDED_CASES: "Every case of the merged week was promoted or rejected."},
+    "shared_tail": {DRY_RUN: "Every cross-tenant case that has an input was tried on the agent as it is now."},
+    "shared_cases": {UNDECIDED_CASES: "Every case of the merged shared file was promoted or rejected."},
 }
 
 
-def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
-    """The checks that are judged while ``asset`` is materialized."""
+def made_with(
+    asset: str, agent: Agent, partitions_def: dg.PartitionsDefinition | None = None
+) -> list[dg.AssetCheckSpec]:
+    """The checks that are judged while ``asset`` is materialized; its partitions are the agent's unless given."""
     names = _CHECKED_WITH[asset]
     absent = {*(() if agent.segments else (UNDECLARED_SEGMENTS, SEGMENT_SEEN)), *(() if agent.target else (DRY_RUN,))}
     with warnings.catch_warnings():
@@ -77,7 +81,7 @@ def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
                 name,
                 asset=dg.AssetKey([asset_prefix(agent), asset]),
                 description=description,
-                partitions_def=partitions_of(agent),
+                partitions_def=partitions_def or partitions_of(agent),
             )
             for name, description in names.items()
             if name not in absent

@@ -38,6 +38,9 @@ class FrameIOManager(dg.UPathIOManager):
             obj.lazy().sink_parquet(file, compression="zstd", row_group_size=ROW_GROUP_ROWS)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
+        """Raises FileNotFoundError for a partition that is not there, which a lazy scan would only say when it is read."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there; materialize the asset before it")
         return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from tail_pipeline.demo.topics import CLOSINGS, OPENINGS, Topic
+from tail_pipeline.demo.topics import Topic
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Window
 
@@ -72,17 +73,21 @@ def ordinary(topics: Sequence[Topic], count: int, *, slips: int) -> list[Turns]:
 class BulkSystem:
     """An agent with many turns: the values of its slots, what people add to a request, and how busy the days are.
 
-    ``asides`` follow a request in ``aside_share`` of the turns; topics copied in as they are get none. ``at_a_loss`` is
-    answered where a topic has no poor answer of its own; ``day_shares`` begin with the window's first day.
+    ``openings`` and ``closings`` are said by one in eight, ``asides`` follow a request in ``aside_share`` of the turns; topics
+    copied in as they are get none. ``at_a_loss`` is answered where a topic has no poor answer of its own; ``day_shares``
+    begin with the window's first day. Good answers score at least ``line``.
     """
 
     agent: str
     model: str
     slots: Mapping[str, Sequence[str]]
+    openings: Sequence[str]
+    closings: Sequence[str]
     asides: Sequence[str]
     aside_share: float
     at_a_loss: Sequence[str]
     day_shares: tuple[int, ...]
+    line: float = 0.82
 
     def write_week(self, folder: Path, window: Window, turns: Sequence[Turns], *, seed: int) -> None:
         """One Parquet file a day, ``YYYY-MM-DD.parquet``, in the span schema."""
@@ -119,7 +124,7 @@ class BulkSystem:
             contexts=_picked([(_PASSAGE_END.join(one.topic.passages),) for one in turns], number, 0 * number),
         )
         worded = templates.select(_filled(name, self.slots) for name in ("input", "output", "correction", "contexts"))
-        worded = worded.with_columns(_as_typed(rng, worded["input"], spoken))
+        worded = worded.with_columns(self._as_typed(rng, worded["input"], spoken))
         no_passage = pl.lit([], dtype=pl.List(pl.String()))
         described = worded.with_columns(
             plan["start_time"],
@@ -130,15 +135,29 @@ class BulkSystem:
             model=pl.lit(self.model),
             trace_id=_identifiers(rng, count, 16),
             span_id=_identifiers(rng, count, 8),
-            session_id=_identifiers(rng, count, 6),
+            session_id=_sessions(rng, count),
             labels=pl.Series([list(one.topic.labels) for one in turns], dtype=pl.List(pl.String())).gather(number),
             metadata=pl.Series([_metadata(one) for one in turns]).gather(number),
-            rubric_score=_scores(rng, [one.rubric for one in turns], number),
+            rubric_score=_scores(rng, [one.rubric for one in turns], number, self.line),
             ragas_faithfulness=_faithfulness(rng, turns, number),
             truncated=pl.lit(value=False),
             orphan=pl.lit(value=False),
         )
         return _with_feedback(rng, described, plan, turns, window)
+
+    def _as_typed(self, rng: np.random.Generator, texts: pl.Series, spoken: pl.Series) -> pl.Expr:
+        """As ``topics.as_typed`` does to one text: lower case, no full stop, two letters swapped, greeting and thanks."""
+        count = len(texts)
+        lower, open_end, typo = (spoken & pl.Series(rng.random(count) < share) for share in (0.25, 0.3, 0.08))
+        text = pl.when(lower).then(pl.col("input").str.to_lowercase()).otherwise(pl.col("input"))
+        text = pl.when(open_end).then(text.str.strip_chars_end(".?!")).otherwise(text)
+        swap = pl.Series((rng.random(count) * (texts.str.len_chars().to_numpy() - 3)).astype(np.int64).clip(0))
+        swapped = pl.concat_str(
+            text.str.slice(0, swap), text.str.slice(swap + 1, 1), text.str.slice(swap, 1), text.str.slice(swap + 2)
+        )
+        text = pl.when(typo).then(swapped).otherwise(text)
+        opening, closing = (_added(rng, values, spoken, 0.12) for values in (self.openings, self.closings))
+        return pl.concat_str(opening, text, closing).alias("input")
 
 
 def _plan(rng: np.random.Generator, window: Window, turns: Sequence[Turns], day_shares: Sequence[int]) -> pl.DataFrame:
@@ -202,38 +221,29 @@ def _filled(column: str, slots: Mapping[str, Sequence[str]]) -> pl.Expr:
     return filled
 
 
-def _as_typed(rng: np.random.Generator, texts: pl.Series, spoken: pl.Series) -> pl.Expr:
-    """As ``topics.as_typed`` does to one text: lower case, no full stop, two letters swapped, greeting and thanks."""
-    count = len(texts)
-    lower, open_end, typo = (spoken & pl.Series(rng.random(count) < share) for share in (0.25, 0.3, 0.08))
-    text = pl.when(lower).then(pl.col("input").str.to_lowercase()).otherwise(pl.col("input"))
-    text = pl.when(open_end).then(text.str.strip_chars_end(".?!")).otherwise(text)
-    swap = pl.Series((rng.random(count) * (texts.str.len_chars().to_numpy() - 3)).astype(np.int64).clip(0))
-    swapped = pl.concat_str(
-        text.str.slice(0, swap), text.str.slice(swap + 1, 1), text.str.slice(swap, 1), text.str.slice(swap + 2)
-    )
-    text = pl.when(typo).then(swapped).otherwise(text)
-    opening, closing = (_added(rng, texts, spoken, 0.12) for texts in (OPENINGS, CLOSINGS))
-    return pl.concat_str(opening, text, closing).alias("input")
-
-
 def _identifiers(rng: np.random.Generator, count: int, size: int) -> pl.Series:
     digits = rng.bytes(count * size).hex()
     return pl.Series([digits[start : start + 2 * size] for start in range(0, len(digits), 2 * size)])
+
+
+def _sessions(rng: np.random.Generator, count: int) -> pl.Series:
+    """Now and then several turns are of one session."""
+    return pl.select(pl.format("s-{}", pl.Series(rng.integers(0, max(count, 1), count)))).to_series()
 
 
 def _metadata(turns: Turns) -> str:
     return json.dumps({"simulated": True, "topic": turns.topic.name, "poor": turns.poor})
 
 
-def _scores(rng: np.random.Generator, bounds: Sequence[tuple[float, float] | None], owner: np.ndarray) -> pl.Series:
-    """Within its bounds; without any, most good answers score in the nineties and some only just pass."""
+def _scores(
+    rng: np.random.Generator, bounds: Sequence[tuple[float, float] | None], owner: NDArray[np.int64], line: float
+) -> pl.Series:
+    """Within its bounds; without any, good answers lie between ``line`` and 0.99, and some only just above the former."""
     count = len(owner)
     low, high = (np.array([one[side] if one else np.nan for one in bounds])[owner] for side in (0, 1))
     bad = low + (high - low) * rng.random(count)
-    good = np.where(
-        rng.random(count) < 0.06, rng.triangular(0.82, 0.83, 0.9, count), 0.83 + 0.16 * rng.beta(5, 2.2, count)
-    )
+    just = rng.triangular(line, line + 0.01, line + 0.08, count)
+    good = np.where(rng.random(count) < 0.06, just, line + 0.01 + (0.98 - line) * rng.beta(5, 2.2, count))
     return pl.Series(np.where(np.isnan(low), good, bad)).round(3)
 
 

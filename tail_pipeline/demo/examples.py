@@ -28,6 +28,8 @@ class Example:
 _MODULES: Mapping[str, str] = {
     "simulated-support": "traffic",
     "monetizy": "monetizy",
+    "upstate-remedial": "upstate_remedial",
+    "openlaw": "openlaw",
     "pricefox": "pricefox",
     "openart": "openart",
 }

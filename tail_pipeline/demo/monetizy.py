@@ -8,6 +8,7 @@ from tail_pipeline.demo import monetizy_phrases as phrases
 from tail_pipeline.demo.bulk_traffic import BulkSystem, Turns, failing, ordinary
 from tail_pipeline.demo.examples import Example
 from tail_pipeline.demo.simulated_agent import SimulatedAgent
+from tail_pipeline.demo.topics import CLOSINGS, OPENINGS
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
 
 FIRST_WEEK, SECOND_WEEK = IsoWeek(2026, 20), IsoWeek(2026, 21)
@@ -18,6 +19,8 @@ MONETIZY = BulkSystem(
     agent="monetizy-outreach",
     model="simulated/outreach-3",
     slots=phrases.SLOTS,
+    openings=OPENINGS,
+    closings=CLOSINGS,
     asides=phrases.ASIDES,
     at_a_loss=phrases.AT_A_LOSS,
     aside_share=0.3,
@@ -52,10 +55,10 @@ PLANTED: dict[IsoWeek, list[Turns]] = {
 """The gaps of each mining week, and here and there the same request answered well; the dropped session is in both weeks."""
 
 
-def write_traffic(folder: Path) -> None:
+def write_traffic(folder: Path, mails_per_week: int = MAILS_PER_WEEK) -> None:
     """One Parquet file a day, two weeks."""
     for week, planted in PLANTED.items():
-        everyday = MAILS_PER_WEEK - sum(turns.count for turns in planted)
+        everyday = mails_per_week - sum(turns.count for turns in planted)
         turns = [*planted, *ordinary(phrases.ORDINARY, everyday, slips=_SLIPS_PER_WEEK)]
         MONETIZY.write_week(folder, MiningDay(week.monday).window(Cadence.WEEKLY), turns, seed=20)
 

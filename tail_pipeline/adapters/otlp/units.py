@@ -337,7 +337,7 @@ class TraceAssembler:
         for column, one in judged:
             if column in ("rubric_score", "ragas_faithfulness"):
                 if one.score is None:
-                    reason = f"{column} '{(one.label or '')[:40]}' is no number; the unit is kept without it"
+                    reason = f"{column} is no number; the unit is kept without it"
                     self._report(BadSpan(f"{unit.place} span {unit.span_id}", reason))
                 else:
                     row[column] = one.score
