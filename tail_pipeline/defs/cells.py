@@ -25,7 +25,7 @@ MAX_LANDED_PER_TICK = 20
 """Materializations one tick of a sensor looks at, so that it ends well within Dagster's time limit of 60 s."""
 
 Landed = tuple[int, MiningDay, str | None]
-_PARTITION_TAG = "dagster/partition"
+PARTITION_TAG = "dagster/partition"
 _FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
@@ -86,7 +86,7 @@ def missing_cells(instance: dg.DagsterInstance, agent: Agent, days: Iterable[Min
     if not missing:
         return []
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    under_way = {run.tags.get(_PARTITION_TAG) for run in unfinished if _touches(run, agent, [tail_pr_key(agent)])}
+    under_way = {run.tags.get(PARTITION_TAG) for run in unfinished if _touches(run, agent, [tail_pr_key(agent)])}
     return [MissingCell(day, segment, partition_key(day, segment) in under_way) for day, segment in missing]
 
 
@@ -126,12 +126,12 @@ def landed_cells(context: dg.SensorEvaluationContext, agent: Agent) -> tuple[lis
 
 def mined_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] | None:
     """The cell of the agent this run was mining, whoever started it; None for any other run."""
-    return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, mined_asset_keys(agent)) else None
+    return cell_of_key(agent, run.tags.get(PARTITION_TAG)) if _touches(run, agent, mined_asset_keys(agent)) else None
 
 
 def escalated_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] | None:
     """The cell whose week this run was to escalate; None for any other run."""
-    return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, [escalation_key(agent)]) else None
+    return cell_of_key(agent, run.tags.get(PARTITION_TAG)) if _touches(run, agent, [escalation_key(agent)]) else None
 
 
 def failure_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
@@ -142,7 +142,7 @@ def failure_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
 
 
 def _last_failure(instance: dg.DagsterInstance, agent: Agent, cell: MissingCell) -> str | None:
-    tags = {_PARTITION_TAG: partition_key(cell.day, cell.segment)}
+    tags = {PARTITION_TAG: partition_key(cell.day, cell.segment)}
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)):
         if _touches(run, agent, mined_asset_keys(agent)):
             return failure_of(instance, run)
