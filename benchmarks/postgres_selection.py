@@ -122,7 +122,7 @@ def _through_selection() -> int:
     store = PostgresTraceStore(DSN_ENV, "agent_spans", {})
     collector = SpanCollector(store, WINDOW, SegmentFilter("support"), AsRecorded(), timedelta(days=30))
     rubric = Rubric.model_validate({"rubric_min_score": 0.82, "ragas_faithfulness": 0.78})
-    scorer = RecordedScores(rubric, rubric_path="rubric.yaml")
+    scorer = RecordedScores()
     with frame_spool(SPAN_SCHEMA) as read, frame_spool(SPAN_SCHEMA | SCORED_COLUMNS) as scored:
         spans, _ = last_versions(read.write(collector.frames()))
         frame = scored.write(with_triggers(scorer.score(batch), rubric) for batch in batches_of(spans))

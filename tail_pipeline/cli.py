@@ -16,8 +16,9 @@ import click
 from tail_pipeline.commands.calibrate import calibrate
 from tail_pipeline.commands.deadline import check_deadline
 from tail_pipeline.commands.escalate import escalate
+from tail_pipeline.commands.forget import forget
 from tail_pipeline.commands.mining_days import closed_days, existing, mining_day_of, newest_closed_day, today
-from tail_pipeline.commands.options import chosen_segments, named, print_json, print_table, repo_and_json
+from tail_pipeline.commands.options import SHARED, chosen_segments, named, print_json, print_table, repo_and_json
 from tail_pipeline.commands.promote import promote
 from tail_pipeline.commands.validate import validate
 from tail_pipeline.demo.examples import EXAMPLE_NAMES
@@ -90,6 +91,7 @@ def backfill(repo: Path, as_json: bool, first: str, last: str, agent: str | None
 main.add_command(escalate)
 main.add_command(check_deadline)
 main.add_command(calibrate)
+main.add_command(forget)
 main.add_command(promote)
 main.add_command(validate)
 
@@ -170,7 +172,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool, *, fresh: bool = Fal
     for mined in mine_cells(repo, cells, fresh=fresh):
         row: dict[str, Any] = {
             "agent": mined.agent.name,
-            "segment": mined.segment,
+            "segment": SHARED if mined.shared else mined.segment,
             "day": mined.day.key,
             "error": mined.error,
             "warnings": list(mined.warnings),
@@ -186,7 +188,7 @@ def _mine(repo: Path, cells: Sequence[Cell], as_json: bool, *, fresh: bool = Fal
                 "new": counts.new_clusters,
                 "cases": counts.cases,
                 "handled": Scorecard(mined.proposal.file.cases).handled_of_judged,
-                "verdict": mined.proposal.trend.verdict.value,
+                "verdict": mined.proposal.trend and mined.proposal.trend.verdict.value,
                 "pull_request": mined.pull_request.outcome,
                 "number": mined.pull_request.number,
                 "url": mined.pull_request.url,

@@ -2,7 +2,7 @@
 
 The answer under judgement says what it is worth: ``policy=0.4`` in it is its score for that criterion, 1 where it says
 nothing, and each of its sentences is a statement, supported where it stands in a passage. It calls every cluster
-``SCRIPTED_TITLE`` and writes no draft that could be used.
+``SCRIPTED_TITLE``, writes ``SCRIPTED_INPUT`` for what several tenants ask, and no draft that could be used.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 from tail_pipeline.domain.model_drafts import DRAFT_INSTRUCTIONS
 from tail_pipeline.domain.ports import StoredAnswer
 from tail_pipeline.domain.questions import Answer, Question, Shape
+from tail_pipeline.domain.shared_rewriting import REWRITING_INSTRUCTIONS
 from tail_pipeline.domain.titling import TITLE_INSTRUCTIONS
 
 SCRIPTED_TITLE = "Scripted title"
+SCRIPTED_INPUT = "Scripted words that nobody wrote."
 
 _TAGGED = re.compile(r"<(question|answer|passage|reference|statement)>\n(.*?)\n</\1>", re.DOTALL)
 _CRITERION = re.compile(r"^- ([a-z][a-z0-9_]*): ", re.MULTILINE)
@@ -37,6 +39,8 @@ def written(system: str) -> dict[str, Any] | None:
     """The reply to what is not asked of a judge: a title, or no draft; None to a judge's question."""
     if system.startswith(TITLE_INSTRUCTIONS):
         return {"title": SCRIPTED_TITLE}
+    if system.startswith(REWRITING_INSTRUCTIONS):
+        return {"title": SCRIPTED_TITLE, "input": SCRIPTED_INPUT}
     return {"expected": ""} if system.startswith(DRAFT_INSTRUCTIONS) else None
 
 

@@ -6,12 +6,12 @@ tree as it is, committed or not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tail_pipeline.adapters.case_sets import lost_from_set, read_case_set, still_standing
+from tail_pipeline.adapters.case_sets import CaseSet, lost_from_set, read_case_set, still_standing
 from tail_pipeline.adapters.eval_files import AGENTS_PATH, eval_dirs, load_agents, read_text
 from tail_pipeline.adapters.git_checkout import ComparisonBase, GitCheckout
 from tail_pipeline.adapters.lost_tail_cases import EarlierText, lost_from_tail
@@ -102,16 +102,17 @@ def compare_with_base(repo_dir: Path, *, review: bool) -> Compared:
         standing = [one for place in eval_dirs(config) for one in still_standing(read_case_set(work_tree, place))]
         return Compared(standing, [f"not compared with the base branch: {str(error).splitlines()[0]}"])
     base = BaseTree(checkout, point, sorted({*eval_dirs(config), *_eval_dirs_at(checkout, point.commit)}))
-    errors, notes = _lost_cases(work_tree, base)
-    missing, changed = _lost_tail_cases(work_tree, base, review=review)
+    now = {place: read_case_set(work_tree, place) for place in base.eval_dirs}
+    private = frozenset(one for case_set in now.values() for one in case_set.private)
+    errors, notes = _lost_cases(now, base)
+    missing, changed = _lost_tail_cases(work_tree, base, private, review=review)
     compared_with = f"compared with {point.ref} at {point.commit[:12]}"
     return Compared([*errors, *missing], [compared_with, *notes], changed)
 
 
-def _lost_cases(work_tree: WorkTree, base: BaseTree) -> tuple[list[Finding], list[str]]:
+def _lost_cases(now: Mapping[str, CaseSet], base: BaseTree) -> tuple[list[Finding], list[str]]:
     """What the sets of cases lost, and which of the base's files could not be read."""
     before = {place: read_case_set(base, place) for place in base.eval_dirs}
-    now = {place: read_case_set(work_tree, place) for place in base.eval_dirs}
     errors: list[Finding] = []
     for place in base.eval_dirs:
         arrived = {
@@ -126,7 +127,9 @@ def _lost_cases(work_tree: WorkTree, base: BaseTree) -> tuple[list[Finding], lis
     return errors, [f"{path} on {base.base.ref} cannot be read, so nothing is missed from it" for path in unreadable]
 
 
-def _lost_tail_cases(work_tree: WorkTree, base: BaseTree, *, review: bool) -> tuple[list[Finding], frozenset[str]]:
+def _lost_tail_cases(
+    work_tree: WorkTree, base: BaseTree, private: Collection[str], *, review: bool
+) -> tuple[list[Finding], frozenset[str]]:
     """What the tail files lost, and which of them differ from the base."""
     on_disk = {path for place in base.eval_dirs for path in work_tree.below(place)}
     on_base = {path for place in base.eval_dirs for path in base.below(place)}
@@ -139,7 +142,7 @@ def _lost_tail_cases(work_tree: WorkTree, base: BaseTree, *, review: bool) -> tu
             continue
         before = base.text(path) if path in on_base else None
         since = base.states_since(path) if review else []
-        errors += lost_from_tail(path, now, on_base=before, since=since, base=base.base.ref)
+        errors += lost_from_tail(path, now, on_base=before, since=since, base=base.base.ref, private=private)
     return errors, frozenset(changed)
 
 

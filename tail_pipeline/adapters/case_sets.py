@@ -36,12 +36,16 @@ class Row:
 
 @dataclass(frozen=True)
 class CaseSet:
-    """By id; ``lists`` holds the line of the list in each file, ``unreadable`` the files that are not valid."""
+    """By id; ``lists`` holds the line of the list in each file, ``unreadable`` the files that are not valid.
+
+    ``private`` are the removed ids whose text has no place in a repository, tail files included.
+    """
 
     cases: dict[str, Row]
     removed: dict[str, Row]
     lists: dict[str, int]
     unreadable: tuple[str, ...]
+    private: frozenset[str] = frozenset()
 
     @property
     def inputs(self) -> Inputs:
@@ -53,6 +57,7 @@ def read_case_set(tree: Tree, eval_dir: str) -> CaseSet:
     cases: dict[str, Row] = {}
     removed: dict[str, Row] = {}
     lists: dict[str, int] = {}
+    private: set[str] = set()
     unreadable = []
     for path in tree.below(eval_dir):
         own = PurePosixPath(path).relative_to(eval_dir).parts
@@ -68,10 +73,11 @@ def read_case_set(tree: Tree, eval_dir: str) -> CaseSet:
                 document = parse(tree.text(path), path)
                 entries = validated(document, RemovedCasesFile).removed
                 lists[path] = document.line_of(("removed",))
+                private |= {one.id for one in entries if one.reason == "private_data"}
                 removed |= {one.id: Row(path, document.line_of(("removed", n, "id"))) for n, one in enumerate(entries)}
         except InvalidFile:
             unreadable.append(path)
-    return CaseSet(cases, removed, lists, tuple(unreadable))
+    return CaseSet(cases, removed, lists, tuple(unreadable), frozenset(private))
 
 
 def still_standing(case_set: CaseSet) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Appends rows to a cases file that people format by hand: every byte that is there stays.
+"""Appends rows to a cases file, or to the record of removed cases, that people format by hand: every byte that is there stays.
 
 What is read from the new text must be what was read from the old one and the rows, else nothing is returned.
 """
@@ -6,11 +6,20 @@ What is read from the new text must be what was read from the old one and the ro
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from tail_pipeline.adapters.eval_files import parse_cases
+from tail_pipeline.adapters.eval_files import parse_cases, parse_removed_cases
 from tail_pipeline.adapters.yaml_reader import FirstList, first_list
-from tail_pipeline.domain.cases import Case, CasesFile, render_new_set, render_rows
+from tail_pipeline.domain.cases import (
+    Case,
+    CasesFile,
+    RemovedCase,
+    RemovedCasesFile,
+    render_new_set,
+    render_removed,
+    render_rows,
+)
 from tail_pipeline.domain.errors import Finding, InvalidFile
 
 _LAST_BREAK = re.compile(r"(\r\n|\r|\n)[^\r\n]*\Z")
@@ -34,6 +43,32 @@ def with_rows(text: str, before: CasesFile, rows: Sequence[Case], *, path: str) 
     An empty ``cases: []`` gives up its brackets; nothing else changes. Raises InvalidFile when rows cannot be appended
     to a list that is written like this one.
     """
+    grown = CasesFile(cases=[*before.cases, *rows])
+    return _appended(
+        text, lambda indent: render_rows(rows, indent=indent), path=path, reads_well=partial(_reads_as, grown)
+    )
+
+
+def with_removed(text: str | None, rows: Sequence[RemovedCase], *, path: str) -> str:
+    """``cases_removed.yaml`` with these rows below those it has; ``text`` is None where there is no file yet.
+
+    Raises InvalidFile when the file cannot be read, or when rows cannot be appended to a list that is written like its.
+    """
+    if text is None:
+        return f"removed:\n{render_removed(rows, indent=_INDENT)}"
+    grown = RemovedCasesFile(removed=[*parse_removed_cases(text, path).removed, *rows])
+
+    def reads_well(after: str, path: str) -> bool:
+        try:
+            return parse_removed_cases(after, path) == grown
+        except InvalidFile:
+            return False
+
+    return _appended(text, lambda indent: render_removed(rows, indent=indent), path=path, reads_well=reads_well)
+
+
+def _appended(text: str, items: Callable[[int], str], *, path: str, reads_well: Callable[[str, str], bool]) -> str:
+    """The text with the items, which are asked for at an indent, at the end of its first list."""
     place = first_list(text)
     if place.in_braces:
         raise _unfit(path, place, "the file is written in braces")
@@ -41,12 +76,12 @@ def with_rows(text: str, before: CasesFile, rows: Sequence[Case], *, path: str) 
         if not place.empty or not _EMPTY.fullmatch(text[place.start : place.end]):
             raise _unfit(path, place, "the list is written in brackets")
         opened = text[: place.start].rstrip(" \t") + text[place.end :]
-        after = _inserted(opened, render_rows(rows, indent=place.mapping_column + _INDENT))
+        after = _inserted(opened, items(place.mapping_column + _INDENT))
     elif text[place.start] != "-":
         raise _unfit(path, place, "the list carries a tag or an anchor")
     else:
-        after = _inserted(text, render_rows(rows, indent=place.column))
-    if not _reads_as(CasesFile(cases=[*before.cases, *rows]), after, path):
+        after = _inserted(text, items(place.column))
+    if not reads_well(after, path):
         message = (
             "cases cannot be appended at the end of this file without changing what is there; "
             "end its last case with a line break, and leave nothing but comments after it"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +19,7 @@ from tail_pipeline.domain.cases import CasesFile, RemovedCasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.ports import Repository, StoredFile
 from tail_pipeline.domain.rubric import Rubric
-from tail_pipeline.domain.tail_file import CASE_ID, TailFile
+from tail_pipeline.domain.tail_file import CASE_ID, OF_ONE_TENANT, SharedBy, TailCase, TailFile
 from tail_pipeline.domain.targets import ModelTarget
 from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 
@@ -39,13 +41,14 @@ Record = TypeVar("Record", bound=BaseModel)
 class EvalFindings:
     """What is wrong, what nobody decided on yet, and what was mined under another rubric than the one there is now.
 
-    ``rubric_shas`` holds the fingerprint of each rubric by its path.
+    ``rubric_shas`` holds the fingerprint of each rubric by its path, ``notes`` what somebody chose and everybody should know.
     """
 
     errors: list[Finding]
     undecided: list[Finding]
     outdated: list[Finding]
     rubric_shas: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,13 @@ class PublishedFindings:
 
 def load_agents(repo_dir: Path) -> AgentsConfig:
     """``eval/agents.yaml`` of the checkout; raises InvalidFile with all findings at once."""
-    document = parse(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH), AGENTS_PATH)
+    return _agents(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH))
+
+
+@lru_cache(maxsize=4)
+def _agents(text: str) -> AgentsConfig:
+    """Kept by content: every step of a run asks for it, and with hundreds of segments it takes a while to check."""
+    document = parse(text, AGENTS_PATH)
     config = validated(document, AgentsConfig)
     findings = [document.finding(path, message) for path, message in cross_check(config)]
     if findings:
@@ -120,6 +129,39 @@ def parse_tail(text: str, path: str) -> TailFile:
     return _with_unique_ids(parse(text, path), TailFile, _tail_findings)
 
 
+def parse_tail_of(segment: str | None, text: str, path: str) -> TailFile:
+    """A tail file from the folder of this segment; also refuses one that says it is another's, as a copy does."""
+    tail = parse_tail(text, path)
+    if tail.segment != segment:
+        raise InvalidFile([parse(text, path).finding(("segment",), _of_another(tail.segment, segment))])
+    return tail
+
+
+def parse_cases_of(segment: str | None, text: str, path: str) -> CasesFile:
+    """A cases file of one segment, or the one that all of them share; also refuses rows that were mined for another.
+
+    What was mined before there were segments, or for all of them, may stand anywhere.
+    """
+    file = parse_cases(text, path)
+    strays = [
+        (index, match[2])
+        for index, case in enumerate(file.cases)
+        if (match := CASE_ID.fullmatch(case.id)) and match[2] not in (None, segment)
+    ]
+    if strays:
+        document = parse(text, path)
+        raise InvalidFile(
+            [document.finding(("cases", index, "id"), _of_another(other, segment)) for index, other in strays]
+        )
+    return file
+
+
+def _of_another(other: str | None, segment: str | None) -> str:
+    theirs = f"{other}'s" if other else "of no segment"
+    ours = f"of {segment}" if segment else "of no segment"
+    return f"is {theirs}, but this is a file {ours}; take it out here: no text of one segment belongs with another's"
+
+
 def undecided(text: str, path: str) -> list[Finding]:
     """The cases of a tail file nobody decided on, and promoted ones without an expected output."""
     document = parse(text, path)
@@ -140,7 +182,7 @@ def check_published_tails(repository: Repository, agent: Agent, segment: str | N
     for file in repository.tail_files(agent.tail_dir_of(segment)):
         found = replace(found, read=found.read + 1)
         try:
-            tail = parse_tail(file.text, place(file))
+            tail = parse_tail_of(segment, file.text, place(file))
         except InvalidFile as error:
             found.errors.extend(error.findings)
             continue
@@ -155,16 +197,16 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
         config = load_agents(repo_dir)
     except InvalidFile as error:
         return EvalFindings(error.findings, [], [])
-    found = EvalFindings([], [], [])
+    found = EvalFindings([], [], [], notes=_choices(config))
     rubrics: dict[str, Rubric] = {}
-    for path, check, required in sorted(set(_expected_files(repo_dir, config)), key=_rubrics_first):
+    for path, expected in _expected_files(repo_dir, config).items():
         if not (repo_dir / path).exists():
-            if required:
+            if expected.required:
                 found.errors.append(Finding(path, 0, "the file is missing"))
             continue
         try:
             text = read_text(repo_dir / path, path)
-            record = check(text, path)
+            record = expected.read(text, path)
         except InvalidFile as error:
             found.errors.extend(error.findings)
             continue
@@ -180,6 +222,14 @@ def check_eval_files(repo_dir: Path) -> EvalFindings:
     found.errors.extend(_target_findings(repo_dir, config, rubrics))
     found.errors.sort(key=lambda finding: (finding.file, finding.line))
     return found
+
+
+def _choices(config: AgentsConfig) -> list[str]:
+    return [
+        f"{AGENTS_PATH}: redaction is off for {agent.name}: private data in its traces is written as it was recorded"
+        for agent in config.agents
+        if not agent.redact.enabled
+    ]
 
 
 def write_schemas(eval_dir: Path) -> list[Path]:
@@ -234,26 +284,37 @@ def eval_dirs(config: AgentsConfig) -> list[str]:
 
 def cases_paths(agent: Agent, segment: str | None) -> list[str]:
     """The set everybody shares, and the segment's own where segments share a directory."""
-    shared = agent.cases_path(segment)
-    if segment is None or agent.eval_dir_of(segment) != agent.eval_dir:
-        return [shared]
-    return [shared, f"{agent.eval_dir}/cases/{segment}.yaml"]
+    return list(dict.fromkeys([agent.cases_path(segment), agent.own_cases_path(segment)]))
 
 
-def _expected_files(repo_dir: Path, config: AgentsConfig) -> Iterator[tuple[str, Callable[[str, str], object], bool]]:
+@dataclass(frozen=True)
+class _Expected:
+    """How a file is read and checked, and whether it must be there."""
+
+    read: Callable[[str, str], object]
+    required: bool = False
+
+
+def _expected_files(repo_dir: Path, config: AgentsConfig) -> dict[str, _Expected]:
+    """By path, rubrics first."""
+    rubrics: dict[str, _Expected] = {}
+    others: dict[str, _Expected] = {}
+    owners: dict[str, str | None] = {}
     for agent in config.agents:
+        owners[agent.tail_dir_of(None)] = None
         for segment in agent.segment_names:
-            yield agent.rubric_path(segment), parse_rubric, True
-            for number, path in enumerate(cases_paths(agent, segment)):
-                yield path, parse_cases, number == 0
-            yield agent.removed_cases_path(segment), parse_removed_cases, False
+            owners[agent.tail_dir_of(segment)] = segment
+            rubrics[agent.rubric_path(segment)] = _Expected(parse_rubric, required=True)
+            owner = segment if agent.cases_path(segment) == agent.own_cases_path(segment) else None
+            others[agent.cases_path(segment)] = _Expected(partial(parse_cases_of, owner), required=True)
+            others.setdefault(agent.own_cases_path(segment), _Expected(partial(parse_cases_of, segment)))
+            others[agent.removed_cases_path(segment)] = _Expected(parse_removed_cases)
     for eval_dir in eval_dirs(config):
         for file in (repo_dir / eval_dir).glob("**/tail/**/*.yaml"):
-            yield file.relative_to(repo_dir).as_posix(), parse_tail, False
-
-
-def _rubrics_first(entry: tuple[str, Callable[[str, str], object], bool]) -> tuple[bool, str]:
-    return entry[1] is not parse_rubric, entry[0]
+            path = file.relative_to(repo_dir).as_posix()
+            where = posixpath.dirname(path)
+            others[path] = _Expected(partial(parse_tail_of, owners[where]) if where in owners else parse_tail)
+    return rubrics | dict(sorted(others.items()))
 
 
 def _unknown_endpoints(text: str, path: str, rubric: Rubric, config: AgentsConfig) -> Iterator[Finding]:
@@ -342,7 +403,29 @@ def _tail_findings(document: Document, file: TailFile) -> list[Finding]:
         if case.status != "rejected" and case.rejection_reason is not None:
             message = f"given, but the status is {case.status}; set status: rejected or remove the reason"
             findings.append(document.finding(("cases", index, "rejection_reason"), message))
+        findings += [
+            document.finding(("cases", index, *at), message) for at, message in _shared_findings(case, file.tenants)
+        ]
+    if file.tenants and file.segment:
+        findings.append(document.finding(("segment",), "a file of several tenants has no segment"))
     return findings
+
+
+def _shared_findings(case: TailCase, shared: SharedBy | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What sets the cases of a shared file apart from those of one segment, as (where in the case, message)."""
+    if shared is None:
+        if case.input is None:
+            yield ("input",), "a case needs an input; only one of several tenants may wait for it"
+        if case.cluster.tenants is not None:
+            yield ("cluster", "tenants"), "stands in a shared file only, which says under tenants: whose it is"
+        return
+    if case.status == "promoted" and not (case.input or "").strip():
+        yield ("input",), "promoted without an input; write one in words of your own that no tenant's user wrote"
+    if case.cluster.tenants is None:
+        yield ("cluster",), "says not how many tenants stand behind it"
+    for name in OF_ONE_TENANT:
+        if getattr(case.cluster, name) not in (None, []):
+            yield ("cluster", name), "is one tenant's and has no place in a file that all of them read"
 
 
 def place(file: StoredFile) -> str:

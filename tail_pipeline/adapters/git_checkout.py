@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tail_pipeline.adapters.tail_branches import PUBLISHED
+from tail_pipeline.adapters.tail_branches import HEADS, PUBLISHED
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import BranchState
 
 _AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 _TIMEOUT_S = 60
-_HEADS = "refs/heads/"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _GIT_ELSEWHERE = frozenset(
     f"GIT_{name}"
@@ -50,7 +49,7 @@ class GitCheckout:
         return head
 
     def heads(self, pattern: str) -> dict[str, str]:
-        return self._refs(_HEADS, pattern)
+        return self._refs(HEADS, pattern)
 
     def published(self, pattern: str) -> dict[str, str]:
         return self._refs(PUBLISHED, pattern)
@@ -85,7 +84,7 @@ class GitCheckout:
         A branch that is behind is not to be blamed for what it has not got yet; a clone too shallow to know where the
         two parted is compared with the tip. Raises PermanentError where there is nothing to compare with.
         """
-        for namespace, ref in (("refs/remotes/", f"origin/{self.base_branch}"), (_HEADS, self.base_branch)):
+        for namespace, ref in (("refs/remotes/", f"origin/{self.base_branch}"), (HEADS, self.base_branch)):
             tip = self.git("rev-parse", "--verify", "--quiet", f"{namespace}{ref}^{{commit}}", nothing_found=1).strip()
             if tip:
                 return ComparisonBase(ref, self.merge_base("HEAD", tip) or tip)
@@ -118,9 +117,16 @@ class GitCheckout:
         """Where somebody has the branch checked out."""
         for block in self.git("worktree", "list", "--porcelain").split("\n\n"):
             lines = block.splitlines()
-            if f"branch {_HEADS}{branch}" in lines and not any(line.startswith("prunable") for line in lines):
+            if f"branch {HEADS}{branch}" in lines and not any(line.startswith("prunable") for line in lines):
                 return Path(lines[0].removeprefix("worktree "))
         return None
+
+    def user_name(self) -> str:
+        """Who commits here; raises PermanentError where nobody has said."""
+        name = self.git("config", "user.name", nothing_found=1).strip()
+        if not name:
+            raise PermanentError("git has no user.name here; set it, or say with --who who removes the data")
+        return name
 
     def commit_file(self, path: str, text: str, message: str, *, parent: str) -> str:
         """A new commit, on no branch yet, that differs from its parent in one file."""

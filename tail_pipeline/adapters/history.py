@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_tail, place
+from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_tail, parse_tail_of, place
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.cases import CasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile, PermanentError
 from tail_pipeline.domain.novelty import EarlierCase, EarlierStatus
 from tail_pipeline.domain.paging import JudgedWeek, StoredTail
 from tail_pipeline.domain.ports import Repository, StoredFile, TailBranch
-from tail_pipeline.domain.tail_file import TailFile
+from tail_pipeline.domain.tail_file import TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, WeekNumbers, judge_trend
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
 
@@ -143,7 +143,7 @@ def _stored_tails(
     stored = repository.tail_files(agent.tail_dir_of(segment))
     for file in sorted(stored, key=lambda one: (one.path, one.branch is None, not one.abandoned)):
         try:
-            found = StoredTail(parse_tail(file.text, place(file)), file)
+            found = StoredTail(parse_tail_of(segment, file.text, place(file)), file)
         except InvalidFile as error:
             findings.extend(error.findings)
             continue
@@ -178,7 +178,8 @@ def _earlier_cases(tail: TailFile, before: MiningDay, *, abandoned: bool) -> Ite
         yield EarlierCase(
             id=case.id,
             status=EarlierStatus.ABANDONED if abandoned else status[case.status],
-            texts=(case.input, *case.cluster.paraphrases),
+            texts=_texts_of(case),
+            words_only=case.cluster.tenants is not None,
             span_ids=frozenset(case.cluster.span_ids),
             weight=case.cluster.weight,
             cost_weight=case.cost_weight,
@@ -186,6 +187,13 @@ def _earlier_cases(tail: TailFile, before: MiningDay, *, abandoned: bool) -> Ite
             mined=mined,
             first_seen=case.cluster.first_seen,
         )
+
+
+def _texts_of(case: TailCase) -> tuple[str, ...]:
+    """What was asked; of a shared case the words that were common to it, of which an input shows a part at most."""
+    if case.cluster.words or case.input is None:
+        return (" ".join(case.cluster.words) or case.title,)
+    return (case.input, *case.cluster.paraphrases)
 
 
 def _known_cases(file: CasesFile, before: MiningDay) -> Iterator[EarlierCase]:

@@ -6,17 +6,19 @@ whoever works in the checkout are never touched, but for the cases file of a bas
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from tail_pipeline.adapters.base_commits import commit_to_base
 from tail_pipeline.adapters.git_checkout import GitCheckout
-from tail_pipeline.adapters.state_dir import state_dir, write_atomically, write_once
-from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches, with_trailer
+from tail_pipeline.adapters.state_dir import shown, state_dir, write_atomically, write_once
+from tail_pipeline.adapters.tail_branches import HEADS, PUBLISHED, TailBranches, with_trailer
 from tail_pipeline.domain.alarm import Alarm, says_over
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.escalation import Escalation, TailLinks
+from tail_pipeline.domain.forgetting import Held, Subject
 from tail_pipeline.domain.issues import Issue
 from tail_pipeline.domain.ports import (
     BaseChanges,
@@ -31,6 +33,9 @@ from tail_pipeline.domain.ports import (
 )
 from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, PullRequest, branch_of
+
+FORGOTTEN = "forgotten"
+"""Stands in place of the branch whose pull request a number was given to."""
 
 _TITLE = "# "
 
@@ -141,6 +146,52 @@ class LocalGitRepository:
         was_over = says_over(path.read_text(encoding="utf-8").removeprefix(_TITLE))
         return path.as_uri() if was_over else self.raise_alarm(alarm)
 
+    def held(self, subject: Subject) -> list[Held]:
+        references = tuple(self._branches.references(subject.tail_dirs))
+        files = tuple(shown(path) for path in self._files_of(subject))
+        found = {"branches and references": references, "pull requests, escalations and alarms": files}
+        return [Held(what, names) for what, names in found.items() if names]
+
+    def forget(self, subject: Subject) -> None:
+        references = self._branches.references(subject.tail_dirs)
+        for reference in references:
+            self._refuse_checked_out(reference.removeprefix(HEADS))
+        deletions = "".join(f"delete {reference} {commit}\n" for reference, commit in references.items())
+        self._checkout.git("update-ref", "--stdin", stdin=deletions)
+        for path in self._files_of(subject):
+            # The number of a pull request is taken for good; whose it was goes.
+            if path.parent == self._numbers:
+                write_atomically(path, FORGOTTEN)
+            else:
+                path.unlink(missing_ok=True)
+
+    def remains(self, subject: Subject) -> list[str]:
+        command = "git reflog expire --expire=now --all && git gc --prune=now"
+        return [f"objects that no reference leads to any more stay in .git until git collects them: {command}"]
+
+    def _files_of(self, subject: Subject) -> list[Path]:
+        """Bodies and numbers of pull requests, and the issues: its own, and alarms of a day that name it."""
+        state = self._state_dir()
+        beginnings = [f"{posixpath.dirname(branch_of(f'{one}/week.yaml'))}/" for one in subject.tail_dirs]
+        found = []
+        for path in sorted(self._numbers.glob("[0-9]*")):
+            branch = path.read_text(encoding="utf-8")
+            if any(branch.startswith(one) and "/" not in branch.removeprefix(one) for one in beginnings):
+                found.append(path)
+        for one in beginnings:
+            found += sorted((state / "pull_requests" / one.removeprefix(BRANCH_PREFIX)).glob("*.md"))
+        issues = [*(state / "escalations").glob("*.md"), *(state / "alarms").glob("*.md")]
+        found += [
+            path
+            for path in sorted(issues)
+            if subject.is_told_of(path.name.removesuffix(".md"), path.read_text(encoding="utf-8"))
+        ]
+        return found
+
+    @property
+    def _numbers(self) -> Path:
+        return self._state_dir() / "pull_requests" / "numbers"
+
     def _head(self, branch: str) -> str | None:
         return self._checkout.heads(branch).get(branch)
 
@@ -153,7 +204,7 @@ class LocalGitRepository:
 
     def _number(self, branch: str) -> int:
         """The pull request's number: the one it has, else the next free one, claimed by creating its file."""
-        numbers = self._state_dir() / "pull_requests" / "numbers"
+        numbers = self._numbers
         numbers.mkdir(parents=True, exist_ok=True)
         taken = {
             int(path.name): path.read_text(encoding="utf-8") for path in numbers.iterdir() if path.name.isdecimal()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tail_pipeline.adapters.eval_files import parse_tail
@@ -25,13 +25,23 @@ class EarlierText:
 
 
 def lost_from_tail(
-    path: str, now: str | None, *, on_base: str | None, since: Sequence[EarlierText], base: str
+    path: str,
+    now: str | None,
+    *,
+    on_base: str | None,
+    since: Sequence[EarlierText],
+    base: str,
+    private: Collection[str] = (),
 ) -> Iterator[Finding]:
     """What is missing from the file as it is ``now``, None where it is deleted.
 
-    ``since`` are its states after the base, oldest first. Nothing while the file is not valid.
+    ``since`` are its states after the base, oldest first. Nothing while the file is not valid. ``private`` are the
+    cases that may leave it because they are recorded as removed for the private data in them; when all are, so may it.
     """
     if now is None:
+        texts = [*([on_base] if on_base is not None else []), *(one.text for one in since)]
+        if private and all(_inputs(path, text).keys() <= set(private) for text in texts):
+            return
         if on_base is not None and _DECIDED.search(on_base):
             message = f"is on {base} with decided cases and deleted here; decisions stay for good, put the file back"
             yield Finding(path, 0, message)
@@ -46,7 +56,7 @@ def lost_from_tail(
     earlier = [EarlierText(on_base, published=True, ours=False)] if on_base is not None else []
     owed = owed_cases([FileState(_inputs(path, one.text), one.published, one.ours) for one in (*earlier, *since)])
     places = {case.id: index for index, case in enumerate(cases)}
-    for lost in lost_cases(owed, {case.id: case.input for case in cases}):
+    for lost in lost_cases(owed, {case.id: case.input for case in cases}, private):
         if lost.renamed:
             place = ("cases", places[lost.renamed], "id")
             yield document.finding(place, f"was {lost.id} when it was published; ids are never changed")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tail_pipeline.adapters.cases_text import new_set, with_rows
-from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_removed_cases, parse_tail
+from tail_pipeline.adapters.eval_files import cases_paths, parse_cases, parse_removed_cases, parse_tail_of
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.cases import CasesFile
 from tail_pipeline.domain.errors import Finding, InvalidFile
@@ -107,7 +107,7 @@ def read_promotable(
     tails = []
     for path, text in _merged_files(repository, agent, segment, weeks):
         try:
-            tails.append(MergedTail(path, parse_tail(text, path)))
+            tails.append(MergedTail(path, parse_tail_of(segment, text, path)))
         except InvalidFile as error:
             findings.extend(error.findings)
     sets = [_read_set(repository, path, findings) for path in cases_paths(agent, segment)]

@@ -14,6 +14,7 @@ from posixpath import dirname
 from typing import Protocol
 
 from tail_pipeline.domain.ports import BranchState, StoredFile, TailBranch
+from tail_pipeline.domain.promotion import promotion_branch
 from tail_pipeline.domain.pull_request import branch_of
 from tail_pipeline.domain.review import FileVersion, case_ids
 
@@ -22,6 +23,9 @@ TRAILER = "Tail-Miner"
 
 PUBLISHED = "refs/published/"
 """What was published on each branch, numbered from 000001 on."""
+
+
+HEADS = "refs/heads/"
 
 
 class GitHistory(Protocol):
@@ -158,6 +162,17 @@ class TailBranches:
             text = self.file_at(head, path)
             state = BranchState.MERGED if any(version.text == text for version in merged) else BranchState.OPEN
         return TailBranch(name, state, head, versions)
+
+    def references(self, tail_dirs: Sequence[str]) -> dict[str, str]:
+        """Reference → commit: every branch of the weeks and promotions of these directories, and what was published."""
+        found: dict[str, str] = {}
+        for tail_dir in tail_dirs:
+            weeks = f"{tail_dir}/*.yaml"
+            for branches in (branch_of(weeks), promotion_branch(weeks)):
+                found |= {f"{HEADS}{name}": commit for name, commit in self.history.heads(branches).items()}
+            kept = self.history.published(f"{branch_of(weeks)}/*")
+            found |= {f"{PUBLISHED}{name}": commit for name, commit in kept.items()}
+        return dict(sorted(found.items()))
 
     def kept(self, branch: str) -> list[str]:
         """Every commit that was published on a branch, oldest first."""

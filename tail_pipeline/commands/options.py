@@ -12,6 +12,9 @@ import click
 
 from tail_pipeline.domain.errors import PermanentError
 
+SHARED = "(shared)"
+"""In the place of a segment: the file that tenants share. No segment can be called so."""
+
 
 def repo_and_json(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tail_pipeline.commands.options import chosen_segments, print_json, print_table, repo_and_json
+from tail_pipeline.commands.options import SHARED, chosen_segments, print_json, print_table, repo_and_json
 from tail_pipeline.domain.errors import TailPipelineError, TransientError
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def promote(repo: Path, as_json: bool, week: str | None, agent: str | None, segm
     repository = open_repository(load_agents(repo).repository, repo)
     rows, errors = [], []
     for one, names in chosen:
-        for name in names:
+        for name in names if segment else one.tails:
             try:
-                rows += [_row(one.name, name, done) for done in _promoted(repository, one, name, weeks)]
+                shown = SHARED if name is None and one.segments else name
+                rows += [_row(one.name, shown, done) for done in _promoted(repository, one, name, weeks)]
             except TailPipelineError as error:
                 # Of one segment all or nothing is read; the others do not wait for it.
                 errors.append(f"{' '.join(part for part in (one.name, name) if part)}: {error}")

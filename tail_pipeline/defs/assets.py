@@ -23,19 +23,17 @@ from tail_pipeline.defs.escalation_asset import escalation_asset
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
 from tail_pipeline.defs.promotion_asset import cases_asset
-from tail_pipeline.defs.records import PullRequestRecord, TailProposal
+from tail_pipeline.defs.publishing import publish_proposal
+from tail_pipeline.defs.records import TailProposal
 from tail_pipeline.defs.resources import Checkout
+from tail_pipeline.defs.shared_tail import shared_assets
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.call_budget import CallBudget
 from tail_pipeline.domain.collection import SpanCollector
-from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.model_drafts import draft_cases
 from tail_pipeline.domain.novelty import Outcome
-from tail_pipeline.domain.ports import BranchState, StoredFile
-from tail_pipeline.domain.publication import is_published, target_branch
-from tail_pipeline.domain.pull_request import LABELS, PullRequest, render_body, subject
-from tail_pipeline.domain.review import reviewed_text
+from tail_pipeline.domain.publication import target_branch
 from tail_pipeline.domain.reviewer_agreement import reviewer_agreement
 from tail_pipeline.domain.run_checks import undeclared
 from tail_pipeline.domain.scoring import SCORED_COLUMNS
@@ -113,6 +111,7 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                     "undeclared_segments": previews.counts_table(agent.segments.by, undeclared(declared, seen)),
                 }
                 results.append(checks.undeclared_segments(agent.segments, seen))
+                results.append(checks.segment_seen(agent.segments, cell.segment or "", seen))
             yield dg.MaterializeResult(value=frame, metadata=metadata, check_results=results)
 
     @chain_asset(
@@ -287,69 +286,11 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, checkout: Checkout, tail_yaml: TailProposal
     ) -> Iterator[dg.MaterializeResult[Any]]:
         """The pull request of the week; a reviewer's edits on its branch are kept."""
-        proposal = tail_yaml
         with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
-            repository = checkout.repository()
-            branch = target_branch(repository, proposal.path, agent.cadence)
-            if branch.state in (BranchState.MERGED, BranchState.CLOSED):
-                where = repository.links(StoredFile(proposal.path, proposal.text, branch.name))
-                yield _left_alone(branch.name, f"{branch.state}: not reopened", where.pull_request)
-                return
-            if branch.state is BranchState.ABSENT and not proposal.file.cases and not agent.open_empty_pr:
-                yield _left_alone(branch.name, "no case this week, and open_empty_pr is off")
-                return
-            if (branch.name, branch.head) != (proposal.branch, proposal.head) and not is_published(
-                proposal.text, branch
-            ):
-                raise PermanentError(
-                    f"{branch.name} has changed since tail_yaml was materialized; materialize tail_yaml again, then tail_pr"
-                )
-            text = reviewed_text(proposal.path, proposal.file, proposal.text, branch.versions)
-            if branch.head is None and branch.versions and branch.versions[-1].text == text:
-                yield _left_alone(branch.name, "nothing new since the week was merged")
-                return
-            file = parse_tail(text, proposal.path)
-            body = render_body(
-                file,
-                proposal.trend,
-                proposal.agreement,
-                path=proposal.path,
-                file_url=repository.file_url(branch.name, proposal.path),
-                undecided=proposal.undecided,
-            )
-            published = repository.publish(
-                PullRequest(
-                    branch=branch.name,
-                    path=proposal.path,
-                    text=text,
-                    commit_message=subject(file),
-                    title=subject(file),
-                    body=body,
-                    labels=LABELS,
-                    reviewers=tuple(agent.reviewers),
-                ),
-                branch,
-            )
-            context.log.info(f"pull request {published.number} on {branch.name}: {published.outcome}")
-            for note in published.notes:
-                context.log.warning(note)
-            metadata = {
-                "number": published.number,
-                "outcome": published.outcome.value,
-                "url": dg.MetadataValue.url(published.url),
-                "branch": branch.name,
-                "head": published.head,
-                "cases": len(file.cases),
-                "edited_by_reviewer": text != proposal.text,
-                "notes": list(published.notes),
-                "body": dg.MetadataValue.md(body),
-            }
-            record = PullRequestRecord(
-                branch.name, published.outcome, published.number, published.url, published.head, published.notes
-            )
-            yield dg.MaterializeResult(value=record, metadata=metadata)
+            yield publish_proposal(context, checkout, agent, tail_yaml)
 
-    return [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
+    chain = [spans, scored_spans, weighted_clusters, tail_yaml, tail_pr, cases_asset(agent), escalation_asset(agent)]
+    return [*chain, *(shared_assets(agent) if agent.has_shared_tail else [])]
 
 
 def _filter(agent: Agent, cell: Cell) -> SegmentFilter:
@@ -388,10 +329,3 @@ def _spans_alone(clusters: Sequence[Cluster], scored: pl.LazyFrame) -> list[dict
 def _rows(keys: Iterable[SpanKey], scored: pl.LazyFrame) -> list[dict[str, Any]]:
     wanted = pl.LazyFrame(sorted(keys), schema={"trace_id": pl.String, "span_id": pl.String}, orient="row")
     return scored.join(wanted, on=["trace_id", "span_id"], how="semi").collect(engine="streaming").to_dicts()
-
-
-def _left_alone(branch: str, why: str, url: str | None = None) -> dg.MaterializeResult[Any]:
-    metadata: dict[str, Any] = {"outcome": why, "branch": branch}
-    if url:
-        metadata["url"] = dg.MetadataValue.url(url)
-    return dg.MaterializeResult(value=PullRequestRecord(branch, why, url=url), metadata=metadata)

@@ -19,9 +19,10 @@ from tail_pipeline.defs.cells import (
 )
 from tail_pipeline.defs.escalation_asset import EscalationConfig
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
-from tail_pipeline.defs.promotion_automation import promotion_job, promotion_sensor
+from tail_pipeline.defs.promotion_automation import promotion_jobs, promotion_sensor
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.defs.run_order import AGENT_TAG
+from tail_pipeline.defs.shared_tail_automation import shared_tail_automation
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import Repository
@@ -45,12 +46,13 @@ def utc_now() -> datetime:
 
 def agent_automation(agent: Agent) -> dg.Definitions:
     """The agent's jobs, and what starts them."""
-    mine, escalate, promote = mining_job(agent), escalation_job(agent), promotion_job(agent)
-    return dg.Definitions(
-        jobs=[mine, escalate, promote],
+    mine, escalate, promote = mining_job(agent), escalation_job(agent), promotion_jobs(agent)
+    own = dg.Definitions(
+        jobs=[mine, escalate, *promote],
         schedules=[mining_schedule(agent, mine)],
         sensors=[escalation_sensor(agent, escalate), promotion_sensor(agent, promote)],
     )
+    return dg.Definitions.merge(own, shared_tail_automation(agent, now=utc_now)) if agent.has_shared_tail else own
 
 
 def mining_job(agent: Agent) -> "dg.UnresolvedAssetJobDefinition":

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import dagster as dg
 
 from tail_pipeline.adapters.eval_files import load_configuration
-from tail_pipeline.adapters.state_dir import STATE_DIR
 from tail_pipeline.defs.assets import agent_assets
 from tail_pipeline.defs.automation import agent_automation
 from tail_pipeline.defs.checks import published_file_check
 from tail_pipeline.defs.deadline import deadline_automation
 from tail_pipeline.defs.progress import PROGRESS_LOGGER, progress_logger
 from tail_pipeline.defs.resources import Checkout
-from tail_pipeline.defs.storage import FrameIOManager, RecordIOManager
-
-STORAGE_ENV = "TAIL_PIPELINE_STORAGE"
+from tail_pipeline.defs.storage import FrameIOManager, RecordIOManager, storage_base
 
 
 def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definitions:
@@ -27,7 +23,7 @@ def build_definitions(repo_dir: Path, *, retry_wait_s: float = 30) -> dg.Definit
     ``.tail/frames``. The steps of a run are a chain, so they share one process; runs are what goes in parallel.
     """
     config = load_configuration(repo_dir)
-    storage = os.environ.get(STORAGE_ENV) or str(repo_dir / STATE_DIR / "frames")
+    storage = storage_base(repo_dir)
     chains = dg.Definitions(
         assets=[asset for agent in config.agents for asset in agent_assets(agent)],
         asset_checks=[published_file_check(agent) for agent in config.agents],

@@ -31,7 +31,7 @@ MAX_FAILURES_READ = 20
 """Failed cells whose runs are asked what they said; an alarm explains fewer."""
 
 Landed = tuple[int, MiningDay, str | None]
-_PARTITION_TAG = "dagster/partition"
+PARTITION_TAG = "dagster/partition"
 _FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
@@ -55,6 +55,15 @@ def mined_asset_keys(agent: Agent) -> list[dg.AssetKey]:
 def tail_pr_key(agent: Agent) -> dg.AssetKey:
     """The asset whose materialization says that a cell has been mined."""
     return mined_asset_keys(agent)[-1]
+
+
+def shared_job_name(agent: Agent) -> str:
+    return f"share_{asset_prefix(agent)}"
+
+
+def shared_pr_key(agent: Agent) -> dg.AssetKey:
+    """The asset whose materialization says that the tenants' shared file of a day is made."""
+    return dg.AssetKey([asset_prefix(agent), "shared_tail_pr"])
 
 
 def recent_mining_days(agent: Agent, until: datetime, count: int) -> list[MiningDay]:
@@ -83,7 +92,7 @@ def missing_cells(instance: dg.DagsterInstance, agent: Agent, days: Iterable[Min
     if not missing:
         return []
     unfinished = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    under_way = {run.tags.get(_PARTITION_TAG) for run in unfinished if _touches(run, agent, [tail_pr_key(agent)])}
+    under_way = {run.tags.get(PARTITION_TAG) for run in unfinished if _touches(run, agent, [tail_pr_key(agent)])}
     return [MissingCell(day, segment, partition_key(day, segment) in under_way) for day, segment in missing]
 
 
@@ -129,12 +138,12 @@ def landed_cells(context: dg.SensorEvaluationContext, agent: Agent) -> tuple[lis
 
 def mined_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] | None:
     """The cell of the agent this run was mining, whoever started it; None for any other run."""
-    return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, mined_asset_keys(agent)) else None
+    return cell_of_key(agent, run.tags.get(PARTITION_TAG)) if _touches(run, agent, mined_asset_keys(agent)) else None
 
 
 def escalated_by(run: dg.DagsterRun, agent: Agent) -> tuple[MiningDay, str | None] | None:
     """The cell whose week this run was to escalate; None for any other run."""
-    return cell_of_key(agent, run.tags.get(_PARTITION_TAG)) if _touches(run, agent, [escalation_key(agent)]) else None
+    return cell_of_key(agent, run.tags.get(PARTITION_TAG)) if _touches(run, agent, [escalation_key(agent)]) else None
 
 
 def failure_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
@@ -152,10 +161,10 @@ def _last_failures(
         return {}
     keys = {cell: partition_key(cell.day, cell.segment) for cell in cells}
     runs: dict[str, dg.DagsterRun] = {}
-    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={_PARTITION_TAG: list(keys.values())})
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={PARTITION_TAG: list(keys.values())})
     for run in instance.get_runs(filters):
         if _touches(run, agent, mined_asset_keys(agent)):
-            runs.setdefault(run.tags[_PARTITION_TAG], run)
+            runs.setdefault(run.tags[PARTITION_TAG], run)
     return {cell: runs[key] for cell, key in keys.items() if key in runs}
 
 

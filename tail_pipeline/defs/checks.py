@@ -23,6 +23,7 @@ from tail_pipeline.domain.run_checks import (
     check_cap,
     check_dry_run,
     check_judge_budget,
+    check_segment_seen,
     check_segments,
     check_tail_files,
     check_unclustered,
@@ -36,6 +37,7 @@ from tail_pipeline.domain.weighted_clusters import WeekClusters
 
 BAD_SPANS = "bad_spans"
 UNDECLARED_SEGMENTS = "undeclared_segments"
+SEGMENT_SEEN = "segment_seen"
 UNSCORED_SHARE = "unscored_share"
 JUDGE_BUDGET = "judge_budget"
 UNCLUSTERED_SHARE = "unclustered_share"
@@ -48,6 +50,7 @@ _CHECKED_WITH = {
     "spans": {
         BAD_SPANS: "Every row of the trace store could be used.",
         UNDECLARED_SEGMENTS: "Every segment seen in the traces is declared in agents.yaml.",
+        SEGMENT_SEEN: "The segment has spans, or has not disappeared while others are there.",
     },
     "scored_spans": {
         UNSCORED_SHARE: "Enough spans have a score, or at least something by which they could fail.",
@@ -59,13 +62,17 @@ _CHECKED_WITH = {
     },
     "tail_yaml": {DRY_RUN: "Every mined case was tried on the agent as it is now."},
     "cases": {UNDECIDED_CASES: "Every case of the merged week was promoted or rejected."},
+    "shared_tail": {DRY_RUN: "Every cross-tenant case that has an input was tried on the agent as it is now."},
+    "shared_cases": {UNDECIDED_CASES: "Every case of the merged shared file was promoted or rejected."},
 }
 
 
-def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
-    """The checks that are judged while ``asset`` is materialized."""
+def made_with(
+    asset: str, agent: Agent, partitions_def: dg.PartitionsDefinition | None = None
+) -> list[dg.AssetCheckSpec]:
+    """The checks that are judged while ``asset`` is materialized; its partitions are the agent's unless given."""
     names = _CHECKED_WITH[asset]
-    absent = {*(() if agent.segments else (UNDECLARED_SEGMENTS,)), *(() if agent.target else (DRY_RUN,))}
+    absent = {*(() if agent.segments else (UNDECLARED_SEGMENTS, SEGMENT_SEEN)), *(() if agent.target else (DRY_RUN,))}
     with warnings.catch_warnings():
         # A preview in this Dagster. Without it the last partition mined would hide what failed in all others.
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -74,7 +81,7 @@ def made_with(asset: str, agent: Agent) -> list[dg.AssetCheckSpec]:
                 name,
                 asset=dg.AssetKey([asset_prefix(agent), asset]),
                 description=description,
-                partitions_def=partitions_of(agent),
+                partitions_def=partitions_def or partitions_of(agent),
             )
             for name, description in names.items()
             if name not in absent
@@ -87,6 +94,11 @@ def bad_spans(agent: Agent, collected: Collected) -> dg.AssetCheckResult:
 
 def undeclared_segments(segments: Segments, seen: Mapping[str | None, int]) -> dg.AssetCheckResult:
     return _result(UNDECLARED_SEGMENTS, check_segments(segments.by, segments.spellings, seen))
+
+
+def segment_seen(segments: Segments, name: str, seen: Mapping[str | None, int]) -> dg.AssetCheckResult:
+    outcome = check_segment_seen(segments.by, name, segments.spellings_of(name), segments.spellings, seen)
+    return _result(SEGMENT_SEEN, outcome)
 
 
 def unscored_share(agent: Agent, rubric: Rubric, summary: ScoringSummary) -> dg.AssetCheckResult:

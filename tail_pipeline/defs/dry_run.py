@@ -19,7 +19,7 @@ from tail_pipeline.defs.partitions import Cell
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.call_budget import CallBudget
-from tail_pipeline.domain.dry_run import DryRun, not_run
+from tail_pipeline.domain.dry_run import NO_INPUT, DryRun, not_run
 from tail_pipeline.domain.dry_runner import DryRunner, Trial
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.rubric import Rubric
@@ -61,21 +61,24 @@ def dry_run(
     if agent.target is None:
         return DryRunStep(file, {}, [])
     run = cell.day.key if file.runs is not None else None
-    trials = [Trial(case.id, case.input, tuple(case.context), case.expected) for case in file.cases if case.run == run]
+    own = [case for case in file.cases if case.run == run]
+    trials = [Trial(case.id, case.input, tuple(case.context), case.expected) for case in own if case.input is not None]
     name = name_of(agent.target, rubric)
     calls: Counter[str] = Counter()
     try:
         found = _run(checkout, agent, agent.target, cell, rubric, trials, calls, fresh=fresh, progress=progress)
     except (PermanentError, TransientError) as error:
         found = {trial.case_id: not_run(name, str(error)) for trial in trials}
-    cases = [case.model_copy(update={"dry_run": found.get(case.id, case.dry_run)}) for case in file.cases]
+    waiting = {case.id: not_run(name, NO_INPUT) for case in own if case.input is None}
+    tried = found | waiting
+    cases = [case.model_copy(update={"dry_run": tried.get(case.id, case.dry_run)}) for case in file.cases]
     card = Scorecard([case for case in cases if case.id in found])
     metadata = {
         "dry_run_target": name,
         "dry_run_stable_pass": len(card.handled),
         "dry_run_flaky": len(card.with_verdict("flaky")),
         "dry_run_stable_fail": len(card.with_verdict("stable_fail")),
-        "dry_run_not_run": len(card.not_run),
+        "dry_run_not_run": len(card.not_run) + len(waiting),
         "dry_run_answers_asked": calls["asked"],
         "dry_run_answers_recorded": calls["recorded"],
         "dry_run_judged": calls["judged"],

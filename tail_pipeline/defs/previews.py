@@ -13,6 +13,7 @@ from tail_pipeline.domain.collection import Collected
 from tail_pipeline.domain.markdown import fenced, inline
 from tail_pipeline.domain.model_drafts import Drafts
 from tail_pipeline.domain.scoring_summary import ScoringSummary
+from tail_pipeline.domain.shared_rewriting import RewrittenDay
 from tail_pipeline.domain.titling import TitledClusters
 from tail_pipeline.domain.weeks import Window
 from tail_pipeline.domain.weighted_clusters import Cluster
@@ -97,6 +98,15 @@ def drafts(found: Drafts) -> dict[str, Any]:
         "drafts_by_model": found.by_model,
         "not_drafted": _reasons(found.not_drafted),
         "draft_calls": found.calls,
+    }
+
+
+def shared_inputs(found: RewrittenDay) -> dict[str, Any]:
+    """Which inputs of cross-tenant cases a model wrote, and why the others have none."""
+    return {
+        "inputs_by_model": found.by_model,
+        "inputs_not_given": _reasons(found.not_given),
+        "input_calls": found.calls,
     }
 
 

@@ -8,16 +8,26 @@ import dagster as dg
 from tail_pipeline.adapters.promoting import PromotedWeek, promote
 from tail_pipeline.defs import checks
 from tail_pipeline.defs.failures import PROMOTION_RETRIES, as_dagster_failures
-from tail_pipeline.defs.partitions import asset_prefix, cell_of, partitions_of
+from tail_pipeline.defs.partitions import asset_prefix, cell_of, mining_days_of, partitions_of
 from tail_pipeline.defs.records import PromotionRecord
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 
-CASES = "cases"
+CASES, SHARED_CASES = "cases", "shared_cases"
 
 
 def cases_asset(agent: Agent) -> dg.AssetsDefinition:
-    """The set of cases of one agent.
+    """The set of cases of one agent."""
+    return _promoting(agent, CASES, "tail_pr", partitions_of(agent))
+
+
+def shared_cases_asset(agent: Agent) -> dg.AssetsDefinition:
+    """The set of cases that all tenants of an agent share, from their shared tail files."""
+    return _promoting(agent, SHARED_CASES, "shared_tail_pr", mining_days_of(agent))
+
+
+def _promoting(agent: Agent, name: str, after: str, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset ``name`` for what has a pull request ``after`` one of these ``days``.
 
     It reads only the repository, so it waits for no week that is being mined; its own pool keeps weeks that were
     merged together from racing for the end of one file.
@@ -25,13 +35,13 @@ def cases_asset(agent: Agent) -> dg.AssetsDefinition:
     prefix = asset_prefix(agent)
 
     @dg.asset(
-        key=dg.AssetKey([prefix, CASES]),
-        deps=[dg.AssetKey([prefix, "tail_pr"])],
+        key=dg.AssetKey([prefix, name]),
+        deps=[dg.AssetKey([prefix, after])],
         group_name=prefix,
         pool=f"{prefix}_{CASES}",
-        partitions_def=partitions_of(agent),
+        partitions_def=days,
         io_manager_key="records",
-        check_specs=checks.made_with(CASES, agent),
+        check_specs=checks.made_with(name, agent, days),
         kinds={"git"},
     )
     def cases(context: dg.AssetExecutionContext, checkout: Checkout) -> Iterator[dg.MaterializeResult[Any]]:

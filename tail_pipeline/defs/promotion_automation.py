@@ -12,7 +12,7 @@ from tail_pipeline.adapters.eval_files import cases_paths
 from tail_pipeline.adapters.promoting import Promotable, read_promotable
 from tail_pipeline.defs.cells import UNFINISHED
 from tail_pipeline.defs.partitions import asset_prefix, mining_days_of, partition_key
-from tail_pipeline.defs.promotion_asset import CASES
+from tail_pipeline.defs.promotion_asset import CASES, SHARED_CASES
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.errors import PermanentError
@@ -53,27 +53,32 @@ class _Seen:
 
     def due(self, agent: Agent, changes: BaseChanges) -> list[str | None]:
         """The segments to look at; all of them where nobody can say what changed."""
-        known = set(agent.segment_names)
+        known = set(agent.tails)
         due = [one for one in self.again if one in known]
         if changes.head == self.head:
             return due
         paths = changes.paths
-        moved = [
-            one for one in agent.segment_names if paths is None or one in self.pending or _concerned(agent, one, paths)
-        ]
+        moved = [one for one in agent.tails if paths is None or one in self.pending or _concerned(agent, one, paths)]
         return list(dict.fromkeys([*due, *moved]))
 
 
-def promotion_job(agent: Agent) -> "dg.UnresolvedAssetJobDefinition":
-    return dg.define_asset_job(
-        f"promote_{asset_prefix(agent)}",
-        selection=dg.AssetSelection.assets(dg.AssetKey([asset_prefix(agent), CASES])),
-        description=f"Puts what reviewers promoted in one week of {agent.name} into its set of cases.",
-        executor_def=dg.in_process_executor,
-    )
+def promotion_jobs(agent: Agent) -> list["dg.UnresolvedAssetJobDefinition"]:
+    """The job for the segments' files, and for an agent with a shared one its own, whose partitions are days alone."""
+    jobs = {f"promote_{asset_prefix(agent)}": CASES}
+    if agent.has_shared_tail:
+        jobs[f"promote_shared_{asset_prefix(agent)}"] = SHARED_CASES
+    return [
+        dg.define_asset_job(
+            name,
+            selection=dg.AssetSelection.assets(dg.AssetKey([asset_prefix(agent), asset])),
+            description=f"Puts what reviewers promoted in one week of {agent.name} into its set of cases.",
+            executor_def=dg.in_process_executor,
+        )
+        for name, asset in jobs.items()
+    ]
 
 
-def promotion_sensor(agent: Agent, job: "dg.UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
+def promotion_sensor(agent: Agent, jobs: Sequence["dg.UnresolvedAssetJobDefinition"]) -> dg.SensorDefinition:
     """Requests one run for each merged week with cases that were promoted and are not in the set yet.
 
     A run is requested once for what is pending and the file that gets it: a pull request that was declined is not
@@ -82,8 +87,8 @@ def promotion_sensor(agent: Agent, job: "dg.UnresolvedAssetJobDefinition") -> dg
     """
 
     @dg.sensor(
-        name=f"{job.name}_sensor",
-        job=job,
+        name=f"{jobs[0].name}_sensor",
+        jobs=jobs,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=_INTERVAL_S,
         description=f"Puts what was promoted in merged tail files of {agent.name} into its set of cases.",
@@ -106,6 +111,7 @@ def promotion_sensor(agent: Agent, job: "dg.UnresolvedAssetJobDefinition") -> dg
                 unreadable.append(f"{segment or agent.name}: {error}")
                 again.append(segment)
                 continue
+            job = jobs[-1] if segment is None else jobs[0]
             asked = _requests(context, agent, job.name, segment, found, changes.head)
             requests += asked.requests
             pending += [segment] if found.pending() else []
@@ -154,7 +160,12 @@ def _requests(
         failed = last and last.status is not dg.DagsterRunStatus.SUCCESS and last.tags.get(PROMOTION_TAG) == fingerprint
         parts = [agent.name, segment or "", tail.file.iso_week, fingerprint, *([head] if failed else [])]
         requests.append(
-            dg.RunRequest(run_key="|".join(parts), partition_key=partition, tags={PROMOTION_TAG: fingerprint})
+            dg.RunRequest(
+                run_key="|".join(parts),
+                job_name=job_name,
+                partition_key=partition,
+                tags={PROMOTION_TAG: fingerprint},
+            )
         )
     return _Asked(requests, under_way)
 

@@ -14,6 +14,7 @@ from tail_pipeline.domain.undecided import UndecidedCase
 class TailProposal:
     """What ``tail_yaml`` holds: the file as this run would write it on an untouched branch, and the trend it ends.
 
+    A shared file, of ``shared_tail``, ends none: growth is in the tenants' own files, and escalates there.
     ``agreement`` is what reviewers decided on in earlier weeks, ``undecided`` what they left open; ``branch`` and
     ``head`` are where the week's file stood when it was written.
     """
@@ -23,7 +24,7 @@ class TailProposal:
     head: str | None
     text: str
     file: TailFile
-    trend: Trend
+    trend: Trend | None
     agreement: ReviewerAgreement
     undecided: tuple[UndecidedCase, ...] = ()
 

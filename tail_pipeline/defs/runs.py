@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from tail_pipeline.adapters.state_dir import state_dir, write_atomically
 from tail_pipeline.defs.build import build_definitions
-from tail_pipeline.defs.cells import mining_job_name
+from tail_pipeline.defs.cells import mining_job_name, shared_job_name
 from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
 from tail_pipeline.defs.progress import PROGRESS_LOGGER
@@ -28,7 +28,7 @@ _LOCAL_INSTANCE = Path(__file__).with_name("local_instance.yaml")
 
 @dataclass(frozen=True)
 class MinedCell:
-    """What one run left behind; ``error`` is None when it succeeded."""
+    """What one run left behind; ``error`` is None when it succeeded. ``shared``: it made the tenants' shared file of the day."""
 
     agent: Agent
     day: MiningDay
@@ -37,32 +37,54 @@ class MinedCell:
     pull_request: PullRequestRecord | None
     error: str | None
     warnings: tuple[str, ...] = ()
+    shared: bool = False
 
 
 def mine_cells(
     repo_dir: Path, cells: Sequence[tuple[Agent, MiningDay, str | None]], *, fresh: bool = False
 ) -> Iterator[MinedCell]:
-    """Run the mining job of each cell in order; a failed cell does not stop the others. ``fresh`` repeats dry runs."""
+    """Run the mining job of each cell in order, and after the last tenant of a day the job of the tenants' shared file.
+
+    A failed cell does not stop the others. ``fresh`` repeats dry runs.
+    """
     definitions = build_definitions(repo_dir, retry_wait_s=_RETRY_WAIT_S)
+    last_of_day = {(agent.name, day): number for number, (agent, day, _) in enumerate(cells)}
     with dagster_instance(repo_dir) as instance:
-        for agent, day, segment in cells:
-            result = definitions.resolve_job_def(mining_job_name(agent)).execute_in_process(
-                partition_key=partition_key(day, segment),
-                instance=instance,
-                run_config={
-                    "loggers": {PROGRESS_LOGGER: {}},
-                    "ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}},
-                },
-                raise_on_error=False,
-            )
-            if not result.success:
-                error = failure_message(result.all_events) or "the run failed before its first step"
-                yield MinedCell(agent, day, segment, None, None, error)
-                continue
-            prefix = asset_prefix(agent)
-            proposal = result.output_for_node(f"{prefix}__tail_yaml")
-            published: PullRequestRecord = result.output_for_node(f"{prefix}__tail_pr")
-            yield MinedCell(agent, day, segment, proposal, published, None, (*_warnings(result), *published.notes))
+        for number, (agent, day, segment) in enumerate(cells):
+            yield _run(definitions, instance, agent, day, segment, shared=False, fresh=fresh)
+            if agent.has_shared_tail and last_of_day[agent.name, day] == number:
+                yield _run(definitions, instance, agent, day, None, shared=True, fresh=fresh)
+
+
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    agent: Agent,
+    day: MiningDay,
+    segment: str | None,
+    *,
+    shared: bool,
+    fresh: bool,
+) -> MinedCell:
+    prefix = asset_prefix(agent)
+    file, pull_request = ("shared_tail", "shared_tail_pr") if shared else ("tail_yaml", "tail_pr")
+    job = shared_job_name(agent) if shared else mining_job_name(agent)
+    result = definitions.resolve_job_def(job).execute_in_process(
+        partition_key=partition_key(day, segment),
+        instance=instance,
+        run_config={
+            "loggers": {PROGRESS_LOGGER: {}},
+            "ops": {f"{prefix}__{file}": {"config": {"fresh": fresh}}},
+        },
+        raise_on_error=False,
+    )
+    if not result.success:
+        error = failure_message(result.all_events) or "the run failed before its first step"
+        return MinedCell(agent, day, segment, None, None, error, shared=shared)
+    proposal = result.output_for_node(f"{prefix}__{file}")
+    published: PullRequestRecord = result.output_for_node(f"{prefix}__{pull_request}")
+    warnings = (*_warnings(result), *published.notes)
+    return MinedCell(agent, day, segment, proposal, published, None, warnings, shared)
 
 
 def dagster_instance(repo_dir: Path) -> dg.DagsterInstance:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +15,14 @@ from pydantic import TypeAdapter
 from upath import UPath
 
 from tail_pipeline.adapters.frame_spool import ROW_GROUP_ROWS
+from tail_pipeline.adapters.state_dir import STATE_DIR
+
+STORAGE_ENV = "TAIL_PIPELINE_STORAGE"
+
+
+def storage_base(repo_dir: Path) -> str:
+    """The directory or object-store URL that frames and records of a checkout go to."""
+    return os.environ.get(STORAGE_ENV) or str(repo_dir / STATE_DIR / "frames")
 
 
 class FrameIOManager(dg.UPathIOManager):
@@ -28,6 +38,9 @@ class FrameIOManager(dg.UPathIOManager):
             obj.lazy().sink_parquet(file, compression="zstd", row_group_size=ROW_GROUP_ROWS)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
+        """Raises FileNotFoundError for a partition that is not there, which a lazy scan would only say when it is read."""
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there; materialize the asset before it")
         return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)
 
 

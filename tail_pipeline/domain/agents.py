@@ -129,6 +129,7 @@ class Agent(_Strict):
     )
     max_clusters: Annotated[int, Field(ge=1, le=200)] = 20
     min_cluster_size: Annotated[int, Field(ge=1, le=100)] = 2
+    min_tenants: Annotated[int, Field(ge=2)] = Field(default=3, description="Tenants a cross-tenant case stands for.")
     max_bad_span_share: Share = Field(default=0.05, description="Share of unreadable rows above which the run fails.")
     feedback_lookback_days: Annotated[int, Field(ge=0, le=366)] = Field(
         default=30, description="How old an answer may be that this window's feedback brings back."
@@ -155,6 +156,19 @@ class Agent(_Strict):
     def segment_names(self) -> list[str | None]:
         """Declared segments in order; ``[None]`` for an agent without any."""
         return list(self.segments.values) if self.segments else [None]
+
+    @property
+    def has_shared_tail(self) -> bool:
+        """Whether several tenants share one eval_dir, and with it a file of what at least ``min_tenants`` of them ask."""
+        own = self.segments
+        return (
+            own is not None and own.by is SegmentBy.TENANT and not own.eval_dir and len(own.values) >= self.min_tenants
+        )
+
+    @property
+    def tails(self) -> list[str | None]:
+        """Whose tail files there are: the segments', and with None the shared ones."""
+        return [*self.segment_names, None] if self.has_shared_tail else self.segment_names
 
     @property
     def first_mining_day(self) -> MiningDay:
@@ -193,6 +207,12 @@ class Agent(_Strict):
 
     def cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases.yaml"
+
+    def own_cases_path(self, segment: str | None) -> str:
+        """The file that promoted cases of the segment go to, which is nobody else's."""
+        if segment is None or self.eval_dir_of(segment) != self.eval_dir:
+            return self.cases_path(segment)
+        return f"{self.eval_dir}/cases/{segment}.yaml"
 
     def removed_cases_path(self, segment: str | None) -> str:
         return f"{self.eval_dir_of(segment)}/cases_removed.yaml"
@@ -243,7 +263,7 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
         if agent.segments and agent.segments.eval_dir and SEGMENT_PLACEHOLDER not in agent.segments.eval_dir:
             yield (*here, "segments", "eval_dir"), f"must contain {SEGMENT_PLACEHOLDER}, or all segments would share it"
             continue
-        for segment in agent.segment_names:
+        for segment in agent.tails:
             tail_dir = agent.tail_dir_of(segment)
             if (other := tail_dirs.setdefault(tail_dir, agent.name)) != agent.name:
                 yield (

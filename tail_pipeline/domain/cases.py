@@ -75,6 +75,11 @@ class RemovedCasesFile(Record):
     removed: list[RemovedCase]
 
 
+def render_removed(rows: Sequence[RemovedCase], *, indent: int) -> str:
+    """List items as they stand under ``removed:``, one a line."""
+    return list_items([Flow(row.model_dump()) for row in rows], indent)
+
+
 def _layout(row: Case) -> dict[str, Any]:
     layout = row.model_dump()
     if row.provenance is not None:

@@ -103,6 +103,48 @@ def group_by_intent(
     return Grouping(groups, cut, failing, passing, earlier)
 
 
+@dataclass(frozen=True)
+class LinkedClusters:
+    """Groups as lists of positions in the clusters, and the texts of these and of the history in the same space."""
+
+    groups: list[list[int]]
+    cut: float
+    texts: Vectors
+    earlier: Vectors
+
+
+def link_clusters(
+    texts: Sequence[str],
+    clusters: Sequence[Sequence[int]],
+    owners: Sequence[str],
+    history: Sequence[str],
+    encoder: Encoder,
+    *,
+    progress: Callable[[str], None] = lambda _message: None,
+) -> LinkedClusters:
+    """Average linkage that goes on from ``clusters``, each given as positions in the distinct canonical ``texts``.
+
+    One cluster counts as much as another, however many texts it has. Two of the same owner, who told them apart, bring
+    nothing to each other: their similarity is the owner's own words. There is no background, and two intents taken
+    for one make a case that nobody can read, so the cut is at the upper end of where it may be without one. On clusters of
+    5 to 60 simulated tenants with a word of their own in most texts, of intents of four public sets, that gave
+    .65-.72 ARI, and .48-.62 with the owners left out of it; see benchmarks/cross_tenant_cases.py.
+    """
+    matrix = encoder.encode([*texts, *history], reference=texts)
+    vectors = Vectors.of(matrix, None)
+    said, earlier = vectors.rows(slice(0, len(texts))), vectors.rows(slice(len(texts), None))
+    cut = (1 + _PRIOR_SLACK) * encoder.prior_similarity
+    centroids = said.centroids(clusters)
+    if len(clusters) <= MAX_COMPARED:
+        similarity = centroids.mean_similarities()
+        own = np.unique(np.asarray(owners), return_inverse=True)[1]
+        np.minimum(similarity, 0, out=similarity, where=own[:, None] == own)
+        groups = groups_of(average_linkage(similarity, [1] * len(clusters), cut))
+    else:
+        groups = group_many(centroids, cut, progress)
+    return LinkedClusters(groups, cut, said, earlier)
+
+
 def _cut(failing: Vectors, passing: Vectors | None, cosines: NDArray[np.float32], encoder: Encoder) -> float:
     """The similarity above which two texts are relatives.
 

@@ -16,6 +16,7 @@ from tail_pipeline.domain.judgement import Judgement
 from tail_pipeline.domain.rubric import Rubric
 
 RUNS = 3
+NO_INPUT = "the case has no input yet"
 
 Verdict = Literal["stable_pass", "flaky", "stable_fail"]
 _MAX_REASON_CHARS = 300

@@ -29,5 +29,5 @@ def reviewed_answers(tails: Iterable[TailFile]) -> list[Labelled]:
         )
         for tail in tails
         for case in tail.cases
-        if case.status != "proposed" and case.cluster.observed_output is not None
+        if case.status != "proposed" and case.input is not None and case.cluster.observed_output is not None
     ]

@@ -12,6 +12,7 @@ import polars as pl
 
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation, TailLinks
+from tail_pipeline.domain.forgetting import Held, Subject
 from tail_pipeline.domain.judgement import Content, Judgement
 from tail_pipeline.domain.promotion import Promotion
 from tail_pipeline.domain.pull_request import PullRequest
@@ -339,6 +340,18 @@ class Repository(Protocol):
 
         One that was over is opened again; one that somebody closed before that is left alone.
         """
+        ...
+
+    def held(self, subject: Subject) -> list[Held]:
+        """What ``Holder.held`` promises: branches and references of the subject's weeks, and files of the provider's own."""
+        ...
+
+    def forget(self, subject: Subject) -> None:
+        """What ``Holder.forget`` promises; raises PermanentError where a branch cannot be deleted."""
+        ...
+
+    def remains(self, subject: Subject) -> list[str]:
+        """What ``Holder.remains`` promises: what this provider lets nobody delete by program."""
         ...
 
     def update_alarm(self, alarm: Alarm) -> str | None:

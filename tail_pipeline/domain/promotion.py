@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tail_pipeline.domain.cases import Case, Provenance
 from tail_pipeline.domain.markdown import inline
 from tail_pipeline.domain.pull_request import BRANCH_PREFIX, LABELS, branch_of
+from tail_pipeline.domain.shared_sections import ACROSS_TENANTS
 from tail_pipeline.domain.tail_file import TailCase, TailFile
 from tail_pipeline.domain.undecided import undecided_cases
 from tail_pipeline.domain.weeks import Cadence, MiningDay, mining_days
@@ -66,6 +67,7 @@ class MergedTail:
 
 def promoted_row(case: TailCase, tail: MergedTail, pull_request: str | None) -> Case:
     """The case as a row of the set, with the week (a daily agent's day), the file and the pull request it came from."""
+    assert case.input is not None, "a file with a promoted case without an input is not read"
     return Case(
         id=case.id,
         input=case.input,
@@ -89,7 +91,8 @@ def compose_promotion(
 ) -> Promotion:
     """What is asked of the repository for the pending ``cases`` of one tail file; ``text`` is ``path`` with their rows."""
     file = tail.file
-    who = f"{file.agent}{f' / {file.segment}' if file.segment else ''}"
+    part = ACROSS_TENANTS if file.tenants else file.segment
+    who = f"{file.agent}{f' / {part}' if part else ''}"
     return Promotion(
         branch=promotion_branch(tail.path),
         path=path,

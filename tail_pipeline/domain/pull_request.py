@@ -12,6 +12,7 @@ from tail_pipeline.domain.drafting import ExpectedSource
 from tail_pipeline.domain.markdown import fenced, in_html, inline
 from tail_pipeline.domain.reviewer_agreement import ReviewerAgreement
 from tail_pipeline.domain.scorecard import named_ids, render_scorecard, verdict_cell
+from tail_pipeline.domain.shared_sections import ACROSS_TENANTS, shared_how_to_review, shared_summary
 from tail_pipeline.domain.tail_file import CASE_ID, NotProposed, TailCase, TailFile
 from tail_pipeline.domain.trend import Trend, Verdict
 from tail_pipeline.domain.undecided import UndecidedCase
@@ -73,12 +74,13 @@ def branch_of(tail_path: str, follow_up: int = 1) -> str:
 
 def subject(file: TailFile) -> str:
     """Title of the pull request and of its commit; holds names from the configuration only, no trace text."""
-    return f"Regression tail {file.iso_week}: {file.agent}{f' / {file.segment}' if file.segment else ''}"
+    part = ACROSS_TENANTS if file.tenants else file.segment
+    return f"Regression tail {file.iso_week}: {file.agent}{f' / {part}' if part else ''}"
 
 
 def render_body(
     file: TailFile,
-    trend: Trend,
+    trend: Trend | None,
     agreement: ReviewerAgreement,
     *,
     path: str,
@@ -88,13 +90,16 @@ def render_body(
     """Markdown for the pull request, at most ``MAX_BODY_CHARS``; tables are cut by whole rows.
 
     ``file_url`` leads to the file on its branch, where the provider has a page for it; ``undecided`` are the cases of
-    earlier weeks that were merged without a decision.
+    earlier weeks that were merged without a decision. A shared file has no trend.
     """
     link = f"[`{path}`](<{file_url}>)" if file_url else f"`{path}`"
-    before = [_scorecard(file), _summary(file), _how_to_review(file, link)]
+    if file.tenants:
+        before = [_scorecard(file), shared_summary(file, file.tenants), shared_how_to_review(file.cases, link)]
+    else:
+        before = [_scorecard(file), _summary(file), _how_to_review(file, link)]
     after = [
-        _expected(file),
-        _trend(trend),
+        "" if file.tenants else _expected(file),
+        _trend(trend) if trend else "",
         _track_record(agreement),
         _left_out(file),
         _still_undecided(undecided, path),
@@ -127,10 +132,14 @@ def trend_chart(trend: Trend) -> str:
 def _scorecard(file: TailFile) -> str:
     if not file.cases:
         return f"## No case this week\n\n{_why_no_case(file)}"
+    if all(case.input is None for case in file.cases):
+        return "## Scorecard\n\nNo dry run: none of the cases has an input yet."
     return render_scorecard(file.cases)
 
 
 def _why_no_case(file: TailFile) -> str:
+    if file.tenants:
+        return "No cluster stands for enough tenants, or all of them are known or were decided before; see below."
     if file.counts.spans == 0:
         return (
             "The trace store holds no spans for this window. If there was traffic, check the store and its `columns:`, "
@@ -202,7 +211,7 @@ def _case_row(case: TailCase) -> str:
         f"`{case.id}`",
         f"{inline(case.title, 120)}{labels}{costly}{flags}",
         str(case.cluster.weight),
-        str(case.cluster.size),
+        f"{case.cluster.size}{f' in {case.cluster.tenants} tenants' if case.cluster.tenants else ''}",
         triggers,
         case.cluster.novelty,
         verdict_cell(case),
@@ -238,6 +247,8 @@ def _details(file: TailFile, room: int) -> list[str]:
             (_EXPECTED[case.expected_source], case.expected),
         ]
         parts = [f"{name}:\n\n{fenced(_excerpt(text))}" for name, text in texts if text]
+        if case.cluster.words:
+            parts.append(f"Words in common: {inline(', '.join(case.cluster.words))}")
         if case.cluster.paraphrases:
             asked = "\n".join(f"- {inline(text)}" for text in case.cluster.paraphrases)
             parts.insert(1, f"Others asked:\n\n{asked}")

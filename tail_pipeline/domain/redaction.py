@@ -60,16 +60,34 @@ class Found:
     value: str
 
 
+EVERYTHING = 65_535
+
+
 class Recogniser(Protocol):
     """Finds private values; works offline and in time linear in the text."""
 
-    def candidates(self, texts: pl.Series) -> pl.Series:
-        """Of a String series: false where a text holds nothing private for sure. Boolean, without nulls."""
+    def may_hold(self, texts: pl.Series) -> pl.Series:
+        """What each text of a String series may hold, in bits of the recogniser's own: 0 is nothing for sure. UInt16, no nulls."""
         ...
 
-    def find(self, text: str) -> list[Found]:
-        """What is private in a text, in order, without overlaps."""
+    def find(self, text: str, may_hold: int = EVERYTHING) -> list[Found]:
+        """What is private in a text, in order, without overlaps; ``may_hold`` may name more than there is, and never less."""
         ...
+
+
+Redacted = tuple[str, Counter[str]]
+"""A text with placeholders, and how many values of each kind they stand for."""
+
+Redact = Callable[[str, int], Redacted]
+"""Redacts a text that may hold so much."""
+
+
+@dataclass(frozen=True)
+class _Leaves:
+    """What the texts of one document may hold, and what was found in them."""
+
+    may_hold: int
+    found: Counter[str]
 
 
 class PrivateValueRedactor:
@@ -94,22 +112,21 @@ class PrivateValueRedactor:
         self._hook = hook
         self._hook_name = config.python
         self._allowed = _Allowed(config.allow)
-        self._kept: OrderedDict[str, tuple[str, Counter[str]]] = OrderedDict()
+        self._kept: OrderedDict[str, Redacted] = OrderedDict()
         self.taken: Counter[str] = Counter()
 
     def redact(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The span frame with placeholders; metadata that was JSON is JSON, and equal ids stay equal."""
-        redacted = [
-            self._in_column(frame[name], self._redacted) for name in TEXT_COLUMNS if name != self._segment_column
-        ]
+        texts = [name for name in TEXT_COLUMNS if name != self._segment_column]
+        redacted = [self._in_column(frame[name], self._kept_or_redacted) for name in texts]
         redacted += [self._in_lists(frame[name]) for name in LIST_COLUMNS]
         redacted += [self._in_column(frame[name], self._redacted_json) for name in JSON_COLUMNS]
         redacted += [self._in_column(frame[name], self._redacted_id) for name in ID_COLUMNS]
         return frame.with_columns(redacted)
 
     def text(self, text: str) -> str:
-        """One text that is in no frame, such as a message or an answer."""
-        return self._redacted(text)[0]
+        """One text that is in no frame, such as a message or an answer; may be called from several threads."""
+        return self._redacted(text, self._recogniser.may_hold(pl.Series([text], dtype=pl.String))[0])[0]
 
     def counts(self, seen: Mapping[str | None, int], declared: Collection[str]) -> dict[str | None, int]:
         """Counts by value of a segment column; names that nobody declared are redacted, and added up where that makes them one."""
@@ -118,7 +135,7 @@ class PrivateValueRedactor:
             counts[value if value is None or value in declared else self.text(value)] += count
         return dict(counts)
 
-    def _in_column(self, texts: pl.Series, redact: Callable[[str], tuple[str, Counter[str]]]) -> pl.Series:
+    def _in_column(self, texts: pl.Series, redact: Redact) -> pl.Series:
         changed = self._changed(texts, redact)
         if not changed:
             return texts
@@ -127,104 +144,109 @@ class PrivateValueRedactor:
         )
 
     def _in_lists(self, lists: pl.Series) -> pl.Series:
-        changed = self._changed(lists.explode(), self._redacted)
+        changed = self._changed(lists.explode(), self._kept_or_redacted)
         if not changed:
             return lists
         old, new = pl.Series(list(changed), dtype=pl.String), pl.Series(list(changed.values()), dtype=pl.String)
         return lists.list.eval(pl.element().replace(old, new))
 
-    def _changed(self, texts: pl.Series, redact: Callable[[str], tuple[str, Counter[str]]]) -> dict[str, str]:
+    def _changed(self, texts: pl.Series, redact: Redact) -> dict[str, str]:
         """Each distinct text that redaction changes, and what becomes of it."""
-        distinct = texts.drop_nulls().value_counts(name="_count")
-        column = distinct[texts.name]
+        distinct = texts.alias("text").drop_nulls().value_counts(name="count")
+        distinct = distinct.with_columns(self._recogniser.may_hold(distinct["text"]).alias("may_hold"))
         if self._hook is None:
-            distinct = distinct.filter(self._recogniser.candidates(column))
+            distinct = distinct.filter(pl.col("may_hold") > 0)
         changed: dict[str, str] = {}
-        for text, count in distinct.iter_rows():
-            redacted, found = redact(text)
+        for text, count, may_hold in distinct.iter_rows():
+            redacted, found = redact(text, may_hold)
             if redacted != text:
                 changed[text] = redacted
                 for kind, times in found.items():
                     self.taken[kind] += times * count
         return changed
 
-    def _redacted(self, text: str) -> tuple[str, Counter[str]]:
-        known = self._kept.get(text)
-        if known is not None:
+    def _kept_or_redacted(self, text: str, may_hold: int) -> Redacted:
+        """As redacted before, for what comes again in frame after frame, such as a passage that is retrieved all week."""
+        if len(text) > _MAX_KEPT_CHARS:
+            return self._redacted(text, may_hold)
+        if text in self._kept:
             self._kept.move_to_end(text)
-            return known
-        found = self._replaced(text)
+            return self._kept[text]
+        redacted = self._kept[text] = self._redacted(text, may_hold)
+        if len(self._kept) > _MAX_KEPT:
+            self._kept.popitem(last=False)
+        return redacted
+
+    def _redacted(self, text: str, may_hold: int) -> Redacted:
+        found = self._replaced(text, may_hold)
         if found[0] != text and text.lstrip()[:1] in ("{", "["):
-            found = self._still_json(text, found)
-        if len(text) <= _MAX_KEPT_CHARS:
-            self._kept[text] = found
-            if len(self._kept) > _MAX_KEPT:
-                self._kept.popitem(last=False)
+            return self._still_json(text, may_hold, found)
         return found
 
-    def _still_json(self, text: str, found: tuple[str, Counter[str]]) -> tuple[str, Counter[str]]:
+    def _still_json(self, text: str, may_hold: int, found: Redacted) -> Redacted:
         """As found, unless that takes the quotes that a number did not need and a placeholder does."""
         if _parsed(text) is None or _parsed(found[0]) is not None:
             return found
-        return self._redacted_json(text)
+        return self._redacted_json(text, may_hold)
 
-    def _redacted_json(self, text: str) -> tuple[str, Counter[str]]:
+    def _redacted_json(self, text: str, may_hold: int) -> Redacted:
         """JSON stays JSON, and as it was where nothing is private in it; anything else is a text."""
         document = _parsed(text)
         if document is None:
-            return self._replaced(text)
+            return self._replaced(text, may_hold)
         found: Counter[str] = Counter()
+        leaves = _Leaves(EVERYTHING if "\\" in text else may_hold, found)
         try:
-            redacted = self._value(document[0], "", found, 0)
+            redacted = self._value(document[0], "", leaves, 0)
         except RecursionError:
-            return self._replaced(text)
+            return self._replaced(text, may_hold)
         if not found:
             return text, found
         return json.dumps(redacted, ensure_ascii=False), found
 
-    def _value(self, value: Any, key: str, found: Counter[str], depth: int) -> Any:
+    def _value(self, value: Any, key: str, leaves: _Leaves, depth: int) -> Any:
         if depth > _MAX_JSON_DEPTH:
             raise RecursionError
         if isinstance(value, dict):
             return {
-                self._leaf(name, "", found): self._value(one, name, found, depth + 1) for name, one in value.items()
+                self._leaf(name, "", leaves): self._value(one, name, leaves, depth + 1) for name, one in value.items()
             }
         if isinstance(value, list):
-            return [self._value(one, key, found, depth + 1) for one in value]
+            return [self._value(one, key, leaves, depth + 1) for one in value]
         if isinstance(value, str):
-            return self._leaf(value, key, found)
+            return self._leaf(value, key, leaves)
         if isinstance(value, int | float) and not isinstance(value, bool):
             shown = json.dumps(value)
-            redacted = self._leaf(shown, key, found)
+            redacted = self._leaf(shown, key, leaves)
             return value if redacted == shown else redacted
         return value
 
-    def _leaf(self, text: str, key: str, found: Counter[str]) -> str:
+    def _leaf(self, text: str, key: str, leaves: _Leaves) -> str:
         """A text of a document; the key it stands under counts as what stands before it."""
         prefix = f"{key}="
         if text.lstrip()[:1] in ("{", "["):
-            redacted, counted = self._redacted_json(text)
-        elif key and (after_key := self._replaced(prefix + text))[0].startswith(prefix):
+            redacted, counted = self._redacted_json(text, leaves.may_hold)
+        elif key and (after_key := self._replaced(prefix + text, leaves.may_hold))[0].startswith(prefix):
             redacted, counted = after_key[0].removeprefix(prefix), after_key[1]
         else:
-            redacted, counted = self._replaced(text)
-        found.update(counted)
+            redacted, counted = self._replaced(text, leaves.may_hold)
+        leaves.found.update(counted)
         return redacted
 
-    def _redacted_id(self, text: str) -> tuple[str, Counter[str]]:
+    def _redacted_id(self, text: str, may_hold: int) -> Redacted:
         """A key stays a key: one that holds a value is replaced as a whole, by as many digits as keep keys apart.
 
         Only what is private by its shape counts: in a row of digits anything might be read.
         """
-        if not any(one.kind in _PRIVATE_IN_IDS for one in self._recognised(text)):
+        if not any(one.kind in _PRIVATE_IN_IDS for one in self._recognised(text, may_hold)):
             return text, Counter()
         digest = blake2b(text.encode(), key=blake2b(self._salt.encode()).digest(), digest_size=16).hexdigest()
         return f"redacted-{digest}", Counter({"ID": 1})
 
-    def _replaced(self, text: str) -> tuple[str, Counter[str]]:
+    def _replaced(self, text: str, may_hold: int) -> Redacted:
         counted: Counter[str] = Counter()
         for number in range(MAX_PASSES):
-            found = self._recognised(text)
+            found = self._recognised(text, may_hold)
             if number == 0 and self._hook is not None:
                 found = joined([*self._hooked(text, self._hook), *found], text)
             if not found:
@@ -233,9 +255,11 @@ class PrivateValueRedactor:
             counted.update(one.kind.value for one in found)
         return text, counted
 
-    def _recognised(self, text: str) -> list[Found]:
+    def _recognised(self, text: str, may_hold: int) -> list[Found]:
         return [
-            one for one in self._recogniser.find(text) if not self._allowed.allows(text[one.start : one.end], one.value)
+            one
+            for one in self._recogniser.find(text, may_hold)
+            if not self._allowed.allows(text[one.start : one.end], one.value)
         ]
 
     def _hooked(self, text: str, hook: Hook) -> Iterator[Found]:

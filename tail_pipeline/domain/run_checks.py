@@ -87,6 +87,34 @@ def check_segments(by: SegmentBy, declared: Collection[str], seen: Mapping[str |
     )
 
 
+def check_segment_seen(
+    by: SegmentBy,
+    segment: str,
+    spellings: Collection[str],
+    declared: Collection[str],
+    seen: Mapping[str | None, int],
+) -> CheckOutcome:
+    """Fails when a node class has no span in a window in which others have, or a tenant while an unknown one appears.
+
+    A tenant alone may be on holiday; ``spellings`` are the segment's own, ``declared`` those of all.
+    """
+    own = sum(seen.get(spelling, 0) for spelling in spellings)
+    others = undeclared(declared if by is SegmentBy.TENANT else spellings, seen)
+    counts = {"segment_spans": own}
+    if own or not others:
+        return CheckOutcome(passed=True, message=f"{own} spans of {segment} started in the window", counts=counts)
+    shown = sorted(others.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NAMED]
+    named = ", ".join(f"'{inline(value, 60)}' ({count} spans)" for value, count in shown)
+    more = f" and {len(others) - len(shown)} more" if len(others) > len(shown) else ""
+    found = "there are undeclared ones" if by is SegmentBy.TENANT else "the store has"
+    return CheckOutcome(
+        passed=False,
+        message=f"no span of {by} {segment} started in the window; {found}: {named}{more}; if it is called otherwise now, "
+        f"add the spelling: {segment}: [old, new] under segments.values; if it is gone for good, take it out there",
+        counts=counts,
+    )
+
+
 def undeclared(declared: Collection[str], seen: Mapping[str | None, int]) -> dict[str, int]:
     """Spans by segment value that is not ``declared``, without those that carry no value."""
     return {value: count for value, count in seen.items() if value and value not in declared}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -39,8 +39,11 @@ MAX_SPAN_IDS = 100
 CASE_ID = re.compile(r"tail-(\d{4}W\d{2})(?:-([a-z0-9][a-z0-9_-]{0,62}))?-(\d{3,})")
 
 
-_LEFT_OUT = frozenset({"faithfulness", "judged", "flags"})
+_LEFT_OUT = frozenset({"faithfulness", "judged", "flags", "tenants", "words", "no_input"})
 """What of a cluster is not written where there is none."""
+
+OF_ONE_TENANT = ("lowest_score", "observed_output", "faithfulness", "judged", "flags", "span_ids", "paraphrases")
+"""What of a cluster is one tenant's, and never written where it is several tenants'."""
 
 
 class CaseWindow(Record):
@@ -83,6 +86,7 @@ Count = Annotated[int, Field(ge=0, le=10**12)]
 class Counts(Record):
     """Spans by state, and clusters before the cap; ``unclustered`` counts spans that stood alone.
 
+    A shared file counts the failing spans of all tenants as its spans, and those in no cross-tenant cluster as unclustered.
     ``recorded`` and ``judged`` say where the scores are from, ``over_budget`` counts the unscored left out for want of calls.
     """
 
@@ -106,6 +110,14 @@ class Counts(Record):
         return cls(**{name: sum(getattr(count, name) for count in counts) for name in cls.model_fields})
 
 
+class SharedBy(Record):
+    """Whose tails a shared file was made of: ``mined`` of the ``declared`` tenants; ``min_tenants`` of them make a case."""
+
+    min_tenants: int
+    declared: int
+    mined: int
+
+
 class Run(Record):
     """One mining day of a daily agent."""
 
@@ -113,37 +125,44 @@ class Run(Record):
     window: CaseWindow
     counts: Counts
     audit: CaseAudit | None = None
+    tenants: SharedBy | None = None
 
 
 class CaseCluster(Record):
     """What the traffic behind a case looked like.
 
     ``observed_output`` is what the agent answered to ``input``, ``faithfulness`` and ``judged`` how that was scored, and
-    ``flags`` what is suspicious about its texts; these three are left out of the file where there are none.
+    ``flags`` what is suspicious about its texts; these three are left out of the file where there are none. A cluster of
+    several ``tenants`` has the ``words`` they have in common instead of what is one tenant's, and ``no_input`` says why
+    its case was mined without an input.
     """
+
+    tenants: Annotated[int, Field(ge=2)] | None = None
 
     size: int
     weight: int
     triggers: dict[str, int]
-    lowest_score: Share | None
+    lowest_score: Share | None = None
     novelty: Literal["new", "returning", "revived"]
     first_seen: str
     observed_output: str | None = None
     faithfulness: Share | None = None
     judged: list[Judged] = Field(default_factory=list)
     flags: list[str] = Field(default_factory=list)
-    span_ids: list[str]
-    paraphrases: list[str]
+    span_ids: list[str] = Field(default_factory=list)
+    paraphrases: list[str] = Field(default_factory=list)
+    words: list[str] = Field(default_factory=list)
+    no_input: str | None = None
 
 
 class TailCase(Record):
-    """One mined case under review."""
+    """One mined case under review; ``input`` is null only in a shared file, until the reviewer writes one."""
 
     id: str
     title: str
     status: Literal["proposed", "promoted", "rejected"]
     rejection_reason: str | None
-    input: str
+    input: str | None
     context: list[str]
     expected: str | None
     expected_source: ExpectedSource
@@ -177,11 +196,12 @@ class Complaint(Record):
 
 
 class TailFile(Record):
-    """The whole of a tail file."""
+    """The whole of a tail file; a shared one has ``tenants`` and no segment."""
 
     iso_week: str
     agent: str
     segment: str | None
+    tenants: SharedBy | None = None
     window: CaseWindow
     rubric: CaseRubric
     counts: Counts
@@ -197,13 +217,15 @@ class TailFile(Record):
 
 
 Why = Literal["over_cap", "known", "undecided", "rejected_before"]
-_WHY: dict[Outcome, Why] = {
+WHY: dict[Outcome, Why] = {
     Outcome.OVER_CAP: "over_cap",
     Outcome.KNOWN: "known",
     Outcome.UNDECIDED: "undecided",
     Outcome.REJECTED_BEFORE: "rejected_before",
 }
 Row = TypeVar("Row", TailCase, NotProposed, Complaint)
+Mined = TypeVar("Mined")
+Distance = tuple[float, ...]
 
 
 def build_tail_file(
@@ -228,18 +250,18 @@ def build_tail_file(
     ``drafts`` are keyed by the clusters' representatives.
     """
     run = None if one_run_a_week else day.key
-    ids = _Ids(day.iso_week, segment, earlier_versions, run)
+    ids = CaseIds(day.iso_week, segment, earlier_versions, run)
     proposed = [cluster for cluster in clusters if cluster.outcome is Outcome.PROPOSED]
     cases = [
         with_numbered_placeholders(_case(case_id, cluster, drafts[cluster.representative], day.iso_week, run))
-        for case_id, cluster in zip(ids.assign(proposed), proposed, strict=True)
+        for case_id, cluster in zip(ids.assign(proposed, _members_in_common), proposed, strict=True)
     ]
     left_out = [
         NotProposed(
             title=cluster.title,
             weight=cluster.weight,
             size=cluster.size,
-            why=_WHY[cluster.outcome],
+            why=WHY[cluster.outcome],
             case=cluster.case_id,
             cost_weight=cluster.cost_weight,
             run=run,
@@ -247,9 +269,25 @@ def build_tail_file(
         for cluster in clusters
         if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
     ]
-    this_window = CaseWindow(start=window.start, end=window.end)
-    this_audit = CaseAudit.of(audit) if audit else None
-    header: dict[str, Any] = {
+    return fold_run(
+        header_of(day, agent, segment, rubric),
+        Run(
+            day=day.key,
+            window=CaseWindow(start=window.start, end=window.end),
+            counts=counts,
+            audit=CaseAudit.of(audit) if audit else None,
+        ),
+        cases,
+        left_out,
+        complaints,
+        one_run_a_week=one_run_a_week,
+        before=earlier_versions[-1] if earlier_versions else None,
+    )
+
+
+def header_of(day: MiningDay, agent: str, segment: str | None, rubric: Rubric) -> dict[str, Any]:
+    """What a file says of itself, whatever was found."""
+    return {
         "iso_week": str(day.iso_week),
         "agent": agent,
         "segment": segment,
@@ -260,36 +298,40 @@ def build_tail_file(
             judge_model=rubric.judge_model,
         ),
     }
+
+
+def fold_run(
+    header: Mapping[str, Any],
+    this: Run,
+    cases: Sequence[TailCase],
+    not_proposed: Sequence[NotProposed],
+    complaints: Sequence[Complaint],
+    *,
+    one_run_a_week: bool,
+    before: TailFile | None,
+) -> TailFile:
+    """The file of one run; where a week has several, beside what the runs of its other days left in the file ``before``."""
     if one_run_a_week:
         return TailFile(
             **header,
-            window=this_window,
-            counts=counts,
-            audit=this_audit,
-            cases=cases,
-            not_proposed=left_out,
+            tenants=this.tenants,
+            window=this.window,
+            counts=this.counts,
+            audit=this.audit,
+            cases=list(cases),
+            not_proposed=list(not_proposed),
             complaints=list(complaints),
         )
-    before = earlier_versions[-1] if earlier_versions else None
-    runs = sorted(
-        [
-            *_other_days(before.runs or [] if before else [], day.key),
-            Run(day=day.key, window=this_window, counts=counts, audit=this_audit),
-        ],
-        key=lambda one: one.day,
-    )
+    runs = sorted([*_other_days(before.runs or [] if before else [], this.day), this], key=lambda one: one.day)
     return TailFile(
         **header,
+        tenants=runs[-1].tenants,
         window=CaseWindow(start=runs[0].window.start, end=runs[-1].window.end),
         counts=Counts.sum([one.counts for one in runs]),
         runs=runs,
-        cases=_by_day([*(case for case in before.cases if case.run != run), *cases] if before else cases),
-        not_proposed=_by_day(
-            [*(row for row in before.not_proposed if row.run != run), *left_out] if before else left_out
-        ),
-        complaints=_by_day(
-            [*(row for row in before.complaints if row.run != run), *complaints] if before else list(complaints)
-        ),
+        cases=_by_day([*_of_other_days(before.cases if before else [], this.day), *cases]),
+        not_proposed=_by_day([*_of_other_days(before.not_proposed if before else [], this.day), *not_proposed]),
+        complaints=_by_day([*_of_other_days(before.complaints if before else [], this.day), *complaints]),
     )
 
 
@@ -338,6 +380,7 @@ def render(file: TailFile, *, schema_path: str) -> str:
         "iso_week": file.iso_week,
         "agent": file.agent,
         "segment": file.segment,
+        **({"tenants": Flow(file.tenants.model_dump())} if file.tenants else {}),
         "window": Flow(file.window.model_dump()),
         "rubric": Flow(file.rubric.model_dump()),
         "counts": Flow(file.counts.model_dump()),
@@ -345,7 +388,7 @@ def render(file: TailFile, *, schema_path: str) -> str:
     if file.audit is not None:
         header["audit"] = Flow(file.audit.model_dump())
     if file.runs is not None:
-        header["runs"] = [Flow(run.model_dump(exclude=None if run.audit else {"audit"})) for run in file.runs]
+        header["runs"] = [Flow(_without_absent(run, "audit", "tenants")) for run in file.runs]
     sections = {
         "cases": [_case_layout(case) for case in file.cases],
         "not_proposed": [Flow(_without_empty_run(row)) for row in file.not_proposed],
@@ -359,7 +402,7 @@ def render_cases(cases: Sequence[TailCase], *, indent: int) -> str:
     return list_items([_case_layout(case) for case in cases], indent)
 
 
-class _Ids:
+class CaseIds:
     """Gives every proposed cluster the id it had, or the next number of the week that was never used."""
 
     def __init__(self, week: IsoWeek, segment: str | None, versions: Sequence[TailFile], run: str | None) -> None:
@@ -372,22 +415,19 @@ class _Ids:
     def _is_ours(self, case_id: str) -> bool:
         return case_id.startswith(self._prefix) and case_id.removeprefix(self._prefix).isdecimal()
 
-    def assign(self, clusters: Sequence[Cluster]) -> list[str]:
-        """The earlier case with members in common: one with the same text first, then the one with the most members.
+    def assign(self, clusters: Sequence[Mined], distance: Callable[[Mined, TailCase], Distance | None]) -> list[str]:
+        """The id of the nearest earlier case of the same run, for each cluster; None is the ``distance`` to a stranger.
 
         Each earlier id goes to one cluster at most.
         """
-        overlaps = []
-        for number, cluster in enumerate(clusters):
-            members = {span_id for _, span_id in cluster.members}
-            texts = {canonical(text) for text in (cluster.text, *cluster.paraphrases)}
-            for case in self._candidates:
-                shared = len(members & set(case.cluster.span_ids))
-                said = texts & {canonical(text) for text in (case.input, *case.cluster.paraphrases)}
-                if shared:
-                    overlaps.append((not said, -shared, case.id, number))
+        near = [
+            (apart, case.id, number)
+            for number, cluster in enumerate(clusters)
+            for case in self._candidates
+            if (apart := distance(cluster, case)) is not None
+        ]
         taken: dict[int, str] = {}
-        for _, _, case_id, number in sorted(overlaps):
+        for _, case_id, number in sorted(near):
             if number not in taken and case_id not in taken.values():
                 taken[number] = case_id
         ids = []
@@ -396,6 +436,14 @@ class _Ids:
                 self._last += 1
             ids.append(taken.get(number) or f"{self._prefix}{self._last:03d}")
         return ids
+
+
+def _members_in_common(cluster: Cluster, case: TailCase) -> Distance | None:
+    """One with the same text first, then the one with the most members in common; strangers have none."""
+    shared = len({span_id for _, span_id in cluster.members} & set(case.cluster.span_ids))
+    said = {canonical(text) for text in (cluster.text, *cluster.paraphrases)}
+    known = {canonical(text) for text in (case.input or "", *case.cluster.paraphrases)}
+    return (not said & known, -shared) if shared else None
 
 
 def with_numbered_placeholders(case: TailCase) -> TailCase:
@@ -416,7 +464,7 @@ def with_numbered_placeholders(case: TailCase) -> TailCase:
 
     return case.model_copy(
         update={
-            "input": renamed(case.input, names),
+            "input": shown(case.input),
             "context": [renamed(text, names) for text in case.context],
             "expected": shown(case.expected),
             "cluster": cluster.model_copy(
@@ -464,7 +512,9 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
 def _case_layout(case: TailCase) -> dict[str, Any]:
     layout = _without_empty_run(case)
     cluster = {
-        name: value for name, value in layout["cluster"].items() if name not in _LEFT_OUT or value not in (None, [])
+        name: value
+        for name, value in layout["cluster"].items()
+        if value not in (None, []) or name not in (*_LEFT_OUT, *(OF_ONE_TENANT if case.cluster.tenants else ()))
     }
     cluster["triggers"] = Flow(cluster["triggers"])
     if "judged" in cluster:
@@ -476,14 +526,19 @@ def _case_layout(case: TailCase) -> dict[str, Any]:
 
 
 def _without_empty_run(record: Record) -> dict[str, Any]:
-    layout = record.model_dump()
-    if layout["run"] is None:
-        del layout["run"]
-    return layout
+    return _without_absent(record, "run")
+
+
+def _without_absent(record: Record, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in record.model_dump().items() if value is not None or name not in names}
 
 
 def _other_days(runs: Sequence[Run], day: str) -> list[Run]:
     return [run for run in runs if run.day != day]
+
+
+def _of_other_days(rows: Sequence[Row], day: str) -> list[Row]:
+    return [row for row in rows if row.run != day]
 
 
 def _by_day(rows: list[Row]) -> list[Row]:

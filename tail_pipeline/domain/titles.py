@@ -15,11 +15,12 @@ MAX_TITLE_WORDS = 6
 MAX_WORD_CHARS = 30
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-_STOP = frozenset(
+CLOSED_CLASS = frozenset(
     "a an and any are as at be been but by can could did do does for from had has have he her hers him his how i i'd i'll "
     "i'm i've if in is it it's its just like me my no not of on or our please she should so some than that the their them "
     "then there these they this those to us was we were what what's when where which who why will with would you your".split()
 )
+"""Words that say nothing of what a text is about."""
 
 
 def words_of(text: str) -> list[str]:
@@ -45,7 +46,7 @@ class TitleWords:
         for word in _WORD.findall(unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", representative[:2_000]))):
             # Scripts without blanks come as one long word; its beginning still says what it is about.
             typed.setdefault(canonical(word), word if len(word) <= MAX_WORD_CHARS else f"{word[:MAX_WORD_CHARS]}…")
-        telling = [word for word in typed if word not in _STOP] or list(typed)
+        telling = [word for word in typed if word not in CLOSED_CLASS] or list(typed)
 
         def weight(word: str) -> float:
             rarity = math.log((1 + self._texts) / (1 + self._frequency[word])) + 0.1

@@ -97,7 +97,7 @@ def title_question(text: str, paraphrases: Sequence[str]) -> Question[ClusterTit
         instructions=TITLE_INSTRUCTIONS,
         text="\n".join([data("question", without_numbers(text), _MAX_TEXT_CHARS), *others]),
         shape=ClusterTitle,
-        problem=_problem,
+        problem=lambda answer: title_problem(answer.title),
     )
 
 
@@ -122,15 +122,16 @@ def _plain_characters(text: str) -> Iterator[str]:
         yield character if is_mark or character.isalnum() or character in _PUNCTUATION else " "
 
 
-def _problem(answer: ClusterTitle) -> str | None:
-    lines = answer.title.strip().splitlines()
+def title_problem(given: str) -> str | None:
+    """Why a model's title cannot be shown; None where ``inert_title`` makes one of it."""
+    lines = given.strip().splitlines()
     if len(lines) > 1:
         return "the title has more than one line"
-    title = inert_title(answer.title)
+    title = inert_title(given)
     if not any(character.isalpha() for character in title):
         return "the title holds no words"
     if len(title.split()) > MAX_TITLE_WORDS:
         return f"the title has more than {MAX_TITLE_WORDS} words"
-    if max(len(title), len(answer.title.strip())) > MAX_TITLE_CHARS:
+    if max(len(title), len(given.strip())) > MAX_TITLE_CHARS:
         return f"the title has more than {MAX_TITLE_CHARS} characters"
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 MAX_LINE = 120
@@ -65,15 +65,16 @@ def _sequence(prefix: str, values: Sequence[Any], indent: int) -> Iterator[str]:
         return
     yield prefix
     for value in values:
-        if isinstance(value, Flow):
-            yield f"{' ' * indent}- {_flow_mapping(value)}"
-        elif isinstance(value, Mapping):
+        if isinstance(value, Mapping):
             yield from _item(value, indent)
         else:
             yield from _entry(f"{' ' * indent}-", value, indent)
 
 
 def _item(mapping: Mapping[str, Any], indent: int) -> Iterator[str]:
+    if isinstance(mapping, Flow):
+        yield f"{' ' * indent}- {_flow_mapping(mapping)}"
+        return
     for number, line in enumerate(_mapping(mapping, indent + 2)):
         yield line if number else f"{' ' * indent}- {line[indent + 2 :]}"
 
@@ -118,6 +119,8 @@ def _scalar(value: Any) -> str:
             return _number(value)
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case date():
+            return value.isoformat()
         case str():
             return _string_inline(value)
     raise TypeError(f"cannot write {type(value).__name__} as YAML")

@@ -116,15 +116,15 @@ def test_feedback_that_nobody_knows_is_named_and_the_unit_kept():
     rows, reasons, _ = assembled(spans_of(tracing, rules), rules)
     assert [(row["input"], row["user_feedback"]) for row in rows] == [("q", None)]
     assert reasons == [
-        "user_feedback 'meh' is none of thumbs_up, thumbs_down, regenerated, corrected; the unit is kept without it"
+        "user_feedback is none of thumbs_up, thumbs_down, regenerated, corrected; the unit is kept without it"
     ]
 
 
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
-        ({"rubric_score": "high"}, "rubric_score 'high' is no number; the unit is kept without it"),
-        ({"eval.rubric_score.label": "good"}, "rubric_score 'good' is no number; the unit is kept without it"),
+        ({"rubric_score": "high"}, "rubric_score is no number; the unit is kept without it"),
+        ({"eval.rubric_score.label": "good"}, "rubric_score is no number; the unit is kept without it"),
         (
             {"annotation.user_feedback.text": "lovely"},
             "user_feedback has neither a label nor a score; the unit is kept without it",

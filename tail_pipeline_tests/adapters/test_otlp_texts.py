@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ LANGCHAIN = [
     for name, text in (("SystemMessage", "rules"), ("HumanMessage", "asked"), ("ToolMessage", "found"))
 ]
 PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 50
+BASE64 = base64.b64encode(random.Random(1).randbytes(6_001)).decode()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,15 @@ PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 50
             },
             "[blob]\nsee",
         ),
+        (
+            {
+                "gen_ai.input.messages": '[{"role": "user", "parts": [{"inline_data": {"data": "AAAA"}}, {"text": "see"}]}]'
+            },
+            "[inline_data]\nsee",
+        ),
+        ({"input.value": f"look {BASE64} here"}, "look [data] here"),
+        ({"input.value": json.dumps({"q": "cat?", "picture": BASE64})}, '{"q": "cat?", "picture": "[data]"}'),
+        ({"input.value": "ab" * 3_000}, "ab" * 3_000),
         ({"gen_ai.prompt": '[{"role": "user", "content": "old way"}]'}, "old way"),
     ],
 )

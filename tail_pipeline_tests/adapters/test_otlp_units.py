@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.trace import NonRecordingSpan
 from polars.testing import assert_frame_equal
 
 from tail_pipeline.adapters.otlp.dialects import wanted_keys
@@ -288,6 +289,15 @@ def test_documents_of_another_tenant_beside_a_unit_are_not_its_own(unit: str):
         found = {"retrieval.documents.0.document.content": f"secret of {tenant}", "tenant.id": tenant}
         tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, parent=server)
     assert [one["contexts"] for one in units(tracing, unit=unit)] == [["secret of acme"]]
+
+
+def test_documents_that_name_no_tenant_beside_units_of_several_are_nobodys():
+    tracing = served_in_one_batch()
+    batch = next(span for span in tracing.spans if span.name == "POST /batch")
+    parent = NonRecordingSpan(batch.context)
+    found = {"retrieval.documents.0.document.content": "for one of them"}
+    tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | found, parent=parent)
+    assert sorted(one["contexts"] for one in units(tracing)) == [["secret of acme"], ["secret of globex"]]
 
 
 @pytest.mark.parametrize("below", [True, False], ids=["below a server", "without a parent"])

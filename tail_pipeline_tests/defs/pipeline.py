@@ -49,6 +49,11 @@ class Pipeline:
             partition_key=partition, instance=self.instance, run_config=config, raise_on_error=False
         )
 
+    def share(self, partition: str = f"{WEEK}-1") -> dg.ExecuteInProcessResult:
+        """Make the file that the tenants of one mining day share."""
+        job = build_definitions(self.checkout, retry_wait_s=0).resolve_job_def(f"share_{AGENT}")
+        return job.execute_in_process(partition_key=partition, instance=self.instance, raise_on_error=False)
+
     @cached_property
     def repository(self) -> dg.RepositoryDefinition:
         """The code location as the daemon sees it; of the configuration at first use."""

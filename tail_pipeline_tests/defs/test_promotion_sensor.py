@@ -13,7 +13,7 @@ import pytest
 
 from tail_pipeline.adapters.eval_files import load_agents, parse_cases
 from tail_pipeline.adapters.promoting import promote
-from tail_pipeline.defs.promotion_automation import MAX_SEGMENTS_PER_TICK, promotion_job, promotion_sensor
+from tail_pipeline.defs.promotion_automation import MAX_SEGMENTS_PER_TICK, promotion_jobs, promotion_sensor
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.tail_file import TailCase, render
@@ -56,7 +56,7 @@ class Promotions:
     def tick(self) -> list[dg.RunRequest]:
         """What this tick requests and none before it did."""
         agent = load_agents(self.checkout).agents[0]
-        ticked = self.pipeline.evaluate(promotion_sensor(agent, promotion_job(agent)), self.cursor)
+        ticked = self.pipeline.evaluate(promotion_sensor(agent, promotion_jobs(agent)), self.cursor)
         self.cursor, self.reason = ticked.cursor, ticked.skip_message
         new = [one for one in ticked.run_requests or [] if one.run_key not in self.keys]
         self.keys |= {one.run_key or "" for one in new}

@@ -11,8 +11,7 @@ from github.GitRef import GitRef
 from github.InputGitTreeElement import InputGitTreeElement
 
 from tail_pipeline.adapters.github.connection import Connection
-from tail_pipeline.adapters.github.history import HEADS
-from tail_pipeline.adapters.tail_branches import with_trailer
+from tail_pipeline.adapters.tail_branches import HEADS, with_trailer
 from tail_pipeline.domain.errors import TransientError
 
 

@@ -21,11 +21,10 @@ from github.PullRequest import PullRequest
 
 from tail_pipeline.adapters.github.connection import Connection
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
-from tail_pipeline.adapters.tail_branches import PUBLISHED
+from tail_pipeline.adapters.tail_branches import HEADS, PUBLISHED
 from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.ports import BranchState
 
-HEADS = "refs/heads/"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _OF_A_WEEK = re.compile(r"/\d{4}-W\d{2}(?:\.\d+)?$")
 _MAX_LISTED = 1000

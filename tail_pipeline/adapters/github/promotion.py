@@ -10,9 +10,9 @@ from github.PullRequest import PullRequest
 
 from tail_pipeline.adapters.github.commits import Commits, is_not_forward
 from tail_pipeline.adapters.github.connection import Connection
-from tail_pipeline.adapters.github.history import HEADS, GitHubHistory, state_of
+from tail_pipeline.adapters.github.history import GitHubHistory, state_of
 from tail_pipeline.adapters.github.pull_requests import PullRequests, Wanted
-from tail_pipeline.adapters.tail_branches import TailBranches, is_ours
+from tail_pipeline.adapters.tail_branches import HEADS, TailBranches, is_ours
 from tail_pipeline.domain.errors import TransientError
 from tail_pipeline.domain.ports import BranchState, Promoted, PublishedPromotion
 from tail_pipeline.domain.promotion import Promotion

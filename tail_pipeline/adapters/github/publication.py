@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tail_pipeline.adapters.github.commits import Commits
 from tail_pipeline.adapters.github.connection import Connection
-from tail_pipeline.adapters.github.history import HEADS, GitHubHistory
+from tail_pipeline.adapters.github.history import GitHubHistory
 from tail_pipeline.adapters.github.pull_requests import PullRequests, Wanted
-from tail_pipeline.adapters.tail_branches import PUBLISHED, TailBranches, with_trailer
+from tail_pipeline.adapters.tail_branches import HEADS, PUBLISHED, TailBranches, with_trailer
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.ports import Published, PublishedPullRequest, TailBranch
 from tail_pipeline.domain.pull_request import PullRequest

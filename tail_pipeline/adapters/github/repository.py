@@ -10,6 +10,7 @@ from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest as GitHubPullRequest
 
 from tail_pipeline.adapters.github.connection import Connection, Patience
+from tail_pipeline.adapters.github.forgetting import Forgetting
 from tail_pipeline.adapters.github.history import GitHubHistory, state_of
 from tail_pipeline.adapters.github.immutable import ImmutableAnswers
 from tail_pipeline.adapters.github.issues import GitHubIssues
@@ -20,6 +21,7 @@ from tail_pipeline.adapters.tail_branches import TailBranches
 from tail_pipeline.domain.agents import GitHubHosted
 from tail_pipeline.domain.alarm import Alarm
 from tail_pipeline.domain.escalation import Escalation, TailLinks
+from tail_pipeline.domain.forgetting import Held, Subject
 from tail_pipeline.domain.ports import (
     BaseChanges,
     BranchState,
@@ -109,6 +111,15 @@ class GitHubRepository:
 
     def update_alarm(self, alarm: Alarm) -> str | None:
         return GitHubIssues(self._api).update_alarm(alarm)
+
+    def held(self, subject: Subject) -> list[Held]:
+        return Forgetting(self._api, self._reading()).held(subject)
+
+    def forget(self, subject: Subject) -> None:
+        Forgetting(self._api, self._reading()).forget(subject)
+
+    def remains(self, subject: Subject) -> list[str]:
+        return Forgetting(self._api, self._reading()).remains(subject)
 
     @cached_property
     def _api(self) -> Connection:

@@ -228,7 +228,8 @@ def feedback_of(label: str | None, score: float | None) -> str:
     for value, words in _FEEDBACK_WORDS.items():
         if word in words:
             return value
-    raise ValueError(f"user_feedback '{label[:40]}' is none of {', '.join(_FEEDBACK_WORDS)}")
+    # The label is not quoted: whoever reads this may be another tenant than who wrote it.
+    raise ValueError(f"user_feedback is none of {', '.join(_FEEDBACK_WORDS)}")
 
 
 def _evaluation(attributes: Attributes, time: int) -> Evaluation:

@@ -28,6 +28,10 @@ OTHER_SIGNALS = "OTLP requests with logs or metrics"
 """Reported like what cannot be read, and no fault: a Collector may write all its signals into one folder."""
 
 _HEX = re.compile(r"[0-9a-fA-F]+")
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.?)*+(?:"|\Z)|[][{}]', re.DOTALL)
+_AROUND_SPANS = [b"{", b"["] * 3
+"""What is open around a span: the request, its resources, one of them, its scopes, one of them, its spans."""
+
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -71,6 +75,8 @@ class _ScopeSpans(msgspec.Struct, gc=False):
 class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
     resource: _JsonResource | None = None
     scope_spans: list[_ScopeSpans] | None = None
+    instrumentation_library_spans: list[_ScopeSpans] | None = None
+    """What ``scopeSpans`` were called until OTLP 0.15."""
 
 
 class _Request(msgspec.Struct, rename="camel", gc=False):
@@ -89,16 +95,25 @@ class JsonRequests:
         self._wanted = wanted
         self._report = report
 
-    def spans(self, text: bytes, place: str) -> list[OtlpSpan]:
-        """The spans of one request; what cannot be read is reported as of ``place``."""
+    def spans(self, text: bytes, place: str, *, is_document: bool = False) -> list[OtlpSpan]:
+        """The spans of one request; what cannot be read is reported as of ``place``.
+
+        A line that breaks off may still be being written and is left for later. Of a document, those before the cut are read.
+        """
         try:
             request = _REQUEST.decode(text)
         except _UNREADABLE:
-            return self._by_parts(text, place)
+            parts = _parts(text)
+            if parts is not None:
+                return self._of(parts, place)
+            if is_document:
+                return self.spans_before_the_cut(text, place, what_it_is(text))
+            self._report(BadSpan(place, what_it_is(text)))
+            return []
         spans: list[OtlpSpan] = []
         for group in request.resource_spans:
             resource = _all_attributes(group.resource)
-            for scope in group.scope_spans or ():
+            for scope in group.scope_spans or group.instrumentation_library_spans or ():
                 for span in scope.spans or ():
                     try:
                         spans.append(self._span(span, resource, place))
@@ -106,12 +121,15 @@ class JsonRequests:
                         self._report(BadSpan(place, f"span {span.span_id[:32]!r}: {error}"))
         return spans
 
-    def _by_parts(self, text: bytes, place: str) -> list[OtlpSpan]:
+    def spans_before_the_cut(self, text: bytes, place: str, reason: str) -> list[OtlpSpan]:
+        """The spans of a request that was cut, as far as they are complete; ``reason`` is reported."""
+        closed = _closed_after_its_last_span(text)
+        parts = _parts(closed) if closed else None
+        self._report(BadSpan(place, f"{reason}; its complete spans are kept" if parts else reason))
+        return self._of(parts or [], place)
+
+    def _of(self, parts: list[_Part], place: str) -> list[OtlpSpan]:
         """The good spans of a request that holds something of another type; the bad ones are reported one by one."""
-        parts = _parts(text)
-        if parts is None:
-            self._report(BadSpan(place, what_it_is(text)))
-            return []
         spans: list[OtlpSpan] = []
         for resource, raws in parts:
             for number, raw in enumerate(raws, start=1):
@@ -153,7 +171,11 @@ class JsonRequests:
         return OtlpEvent(event.name, micros(event.time_unix_nano or start, "timeUnixNano"), attributes)
 
 
-def _parts(text: bytes) -> list[tuple[Attributes, list[bytes]]] | None:
+_Part = tuple[Attributes, list[bytes]]
+"""The attributes of a resource, and its spans as JSON."""
+
+
+def _parts(text: bytes) -> list[_Part] | None:
     """Per resource its attributes and spans, each span still as JSON; None where this is no OTLP request at all.
 
     Python's own reader takes text that msgspec refuses as a whole, such as half of a surrogate pair in one span.
@@ -163,7 +185,11 @@ def _parts(text: bytes) -> list[tuple[Attributes, list[bytes]]] | None:
         groups = [
             (
                 group.get("resource"),
-                [span for scope in group.get("scopeSpans") or () for span in scope.get("spans") or ()],
+                [
+                    span
+                    for scope in group.get("scopeSpans") or group.get("instrumentationLibrarySpans") or ()
+                    for span in scope.get("spans") or ()
+                ],
             )
             for group in found["resourceSpans"]
         ]
@@ -187,8 +213,8 @@ def is_json(text: bytes) -> bool:
     return True
 
 
-def before_the_cut(text: bytes) -> list[msgspec.Raw]:
-    """The elements of a JSON list up to the first that is not complete."""
+def before_the_cut(text: bytes) -> tuple[list[msgspec.Raw], bytes]:
+    """The elements of a JSON list up to the first that is not complete, and the text from there on."""
     whole = text.decode("utf-8", errors="replace")
     decoder, place = json.JSONDecoder(), whole.index("[") + 1
     parts: list[msgspec.Raw] = []
@@ -197,9 +223,25 @@ def before_the_cut(text: bytes) -> list[msgspec.Raw]:
         try:
             _, end = decoder.raw_decode(whole, place)
         except (ValueError, RecursionError):
-            return parts
+            return parts, whole[place:].encode()
         parts.append(msgspec.Raw(whole[place:end].encode()))
         place = end
+
+
+def _closed_after_its_last_span(text: bytes) -> bytes | None:
+    """A request that breaks off somewhere, closed behind the last span that is complete; None where none is."""
+    around: list[bytes] = []
+    start = max(text.find(b"{"), 0)
+    end = 0
+    for token in _TOKENS.finditer(text, start):
+        mark = token[0]
+        if mark in (b"{", b"["):
+            around.append(mark)
+        elif mark in (b"}", b"]") and around:
+            around.pop()
+            if mark == b"}" and len(around) == len(_AROUND_SPANS) and around == _AROUND_SPANS:
+                end = token.end()
+    return text[start:end] + b"]}]}]}" if end else None
 
 
 def what_it_is(text: bytes) -> str:
@@ -219,7 +261,7 @@ def what_it_is(text: bytes) -> str:
         looks = "a dump of nested spans (child_spans)"
     if looks is None:
         looks = (
-            f"a JSON object with the keys {', '.join(sorted(keys)[:8])}"
+            f"a JSON object with the keys {', '.join(key[:40] for key in sorted(keys)[:8])}"
             if keys
             else f"JSON of type {type(one).__name__}"
         )

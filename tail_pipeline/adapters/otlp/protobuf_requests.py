@@ -20,6 +20,9 @@ from tail_pipeline.domain.spans import BadSpan
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+_TO_SPANS = (1, 2)
+"""The fields that lead to spans: the resources of a request, the scopes of one."""
+
 
 def message_of(text: bytes) -> Any:
     """The request, or None where these bytes are none."""
@@ -31,6 +34,61 @@ def message_of(text: bytes) -> Any:
     except DecodeError:
         return None
     return message if message.resource_spans or not text else None
+
+
+def message_before_the_cut(text: bytes) -> Any:
+    """What a request held before it was cut, or None where there is no whole span in these bytes."""
+    message = message_of(_complete_fields(memoryview(text), _TO_SPANS))
+    has_spans = message and any(scope.spans for group in message.resource_spans for scope in group.scope_spans)
+    return message if has_spans else None
+
+
+def _complete_fields(text: memoryview, inside: tuple[int, ...]) -> bytes:
+    """The fields of a message up to a cut; of the field of the number ``inside`` begins with, what it held until then."""
+    place = 0
+    while place < len(text):
+        try:
+            tag, content = _varint(text, place)
+            end = content
+            match tag & 7:
+                case 0:
+                    _, end = _varint(text, content)
+                case 1 | 5 as fixed:
+                    end = content + (8 if fixed == 1 else 4)
+                case 2:
+                    length, content = _varint(text, content)
+                    end = content + length
+                case _:
+                    break
+        except IndexError:
+            break
+        if end > len(text):
+            if inside and tag == inside[0] << 3 | 2:
+                held = _complete_fields(text[content:], inside[1:])
+                return bytes(text[:place]) + _encoded(tag) + _encoded(len(held)) + held
+            break
+        place = end
+    return bytes(text[:place])
+
+
+def _varint(text: memoryview, place: int) -> tuple[int, int]:
+    """The number at this place and where it ends; raises IndexError where it is cut or longer than any length."""
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = text[place + shift // 7]
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number, place + shift // 7 + 1
+    raise IndexError
+
+
+def _encoded(number: int) -> bytes:
+    """As a varint."""
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
 
 
 class ProtobufRequests:

@@ -17,6 +17,11 @@ MAX_TEXT_CHARS = 200_000
 """A longer input, output or document is cut and its unit marked as truncated."""
 
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]{32,}")
+_SHORTEST_PICTURE = 2_048
+_BASE64_RUN = re.compile(rf"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{{{_SHORTEST_PICTURE},}}={{0,2}}")
+_DIFFERENT_LETTERS = 40
+"""Base64 of anything compressed uses all its 64 letters; a run of one letter is somebody's text."""
+
 _INPUT_KEYS = ("input", "inputs", "question", "query", "prompt", "user_input", "task", "text", "message", "content")
 _OUTPUT_KEYS = ("output", "outputs", "answer", "result", "response", "completion", "text", "message", "content")
 _INPUT_VALUES = ("input.value", "traceloop.entity.input", "gen_ai.prompt")
@@ -83,7 +88,7 @@ def documents_of(span: OtlpSpan, paths: AttributePaths) -> list[Text]:
         for event in span.events
         if event.name == "db.query.result" and "db.query.result.document" in event.attributes
     ]
-    return [_capped(text) for text in texts if isinstance(text, str) and text]
+    return [capped(text) for text in texts if isinstance(text, str) and text]
 
 
 def _text_of(span: OtlpSpan, kind: SpanKind | None, paths: AttributePaths, *, incoming: bool) -> Text | None:
@@ -105,13 +110,13 @@ def _message_text_of(span: OtlpSpan, *, incoming: bool) -> Text | None:
     key = "gen_ai.input.messages" if incoming else "gen_ai.output.messages"
     if key in attributes:
         text = _spoken(_list(as_json(plain_value(attributes[key]))), incoming=incoming)
-        return _capped(text) if text else None
+        return capped(text) if text else None
     flat = ("llm.input_messages.", "gen_ai.prompt.") if incoming else ("llm.output_messages.", "gen_ai.completion.")
     for prefix in flat:
         if text := _flat_text(attributes, prefix, incoming=incoming):
-            return _capped(text)
+            return capped(text)
     text = _spoken(_event_messages(span, incoming=incoming), incoming=incoming) if span.events else None
-    return _capped(text) if text else None
+    return capped(text) if text else None
 
 
 def _value_text(span: OtlpSpan, *, incoming: bool) -> Text | None:
@@ -228,7 +233,8 @@ def _part_text(part: Any) -> str | None:
         return part
     if not isinstance(part, dict):
         return None
-    kind = str(part.get("type", "text"))
+    # Some say what a part is by the name of its only field, such as inline_data.
+    kind = str(part.get("type") or ("text" if {"text", "content"} & set(part) else next(iter(part), "text")))
     if kind in ("text", "input_text", "output_text"):
         text = part.get("text", part.get("content"))
         return text if isinstance(text, str) else None
@@ -242,11 +248,11 @@ def _part_text(part: Any) -> str | None:
 def _unwrapped(value: Any, *, incoming: bool) -> Text | None:
     """The text inside what frameworks wrap around it, if any; JSON that says nothing else stays as it was written."""
     if not isinstance(value, str):
-        return _capped(json_text(value))
+        return capped(json_text(value))
     inner = _inner_text(value, incoming=incoming, depth=0)
     if not (inner if inner is not None else value):
         return None
-    text = _capped(inner if inner is not None else value)
+    text = capped(inner if inner is not None else value)
     # JSON that was cut on its way here is kept as it is.
     cut = value.lstrip()[:1] in ("{", "[") and as_json(value) is value
     return Text(text.value, text.truncated or cut)
@@ -281,12 +287,27 @@ def _inner_text(value: Any, *, incoming: bool, depth: int) -> str | None:
 def _document(value: Any) -> Text | None:
     if isinstance(value, dict):
         value = value.get("content", value.get("text", value.get("page_content")))
-    return _capped(value) if isinstance(value, str) and value else None
+    return capped(value) if isinstance(value, str) and value else None
 
 
-def _capped(text: str) -> Text:
+def capped(text: str) -> Text:
+    """A text of at most ``MAX_TEXT_CHARS``, with a placeholder for each picture that stands in it as base64."""
     clean = _DATA_URI.sub(lambda match: f"[{match[1] or 'data'}]", text) if ";base64," in text else text
+    if _has_long_word(clean):
+        clean = _BASE64_RUN.sub(_without_picture, clean)
     return Text(clean[:MAX_TEXT_CHARS], truncated=len(clean) > MAX_TEXT_CHARS)
+
+
+def _has_long_word(text: str) -> bool:
+    """Whether ``_BASE64_RUN`` may be found: a run of that length covers one of these stretches, however it lies."""
+    stretch = _SHORTEST_PICTURE // 2
+    return len(text) >= _SHORTEST_PICTURE and any(
+        text.find(" ", at, at + stretch) < 0 for at in range(0, len(text) - stretch + 1, stretch)
+    )
+
+
+def _without_picture(run: re.Match[str]) -> str:
+    return "[data]" if len(set(run[0])) >= _DIFFERENT_LETTERS else run[0]
 
 
 def _numbered(attributes: Attributes, prefix: str, suffix: str) -> Iterator[tuple[int, Any]]:

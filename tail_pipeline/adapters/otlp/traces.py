@@ -41,7 +41,8 @@ class Shares:
     """Which spans of a trace speak of which unit.
 
     A span belongs to the nearest unit above it; without one, to all units below its nearest ancestor that has any: a
-    retriever stands beside the model call it feeds. No span speaks of a unit of another tenant than its own.
+    retriever stands beside the model call it feeds. No span speaks of a unit of another tenant than its own, and where a
+    trace is of several tenants, a span that names none speaks of no unit but the one it stands below.
     """
 
     def __init__(self, trace: Trace, units: list[OtlpSpan], tenant_of: Callable[[OtlpSpan], str | None]) -> None:
@@ -50,6 +51,7 @@ class Shares:
         self._tenant_of = tenant_of
         self._below: dict[str, list[OtlpSpan]] = {}
         self._spans_of: dict[str, list[OtlpSpan]] | None = None
+        self._of_several_tenants: bool | None = None
         if len(units) > 1:
             for unit in units:
                 for span_id in trace.ancestors(unit):
@@ -88,4 +90,11 @@ class Shares:
         if span is unit or unit.span_id in self._trace.lineage(span.span_id):
             return True
         tenants = {self._tenant_of(span), self._tenant_of(unit)}
-        return len(tenants) == 1 or None in tenants
+        return len(tenants) == 1 or (None in tenants and not self._is_shared())
+
+    def _is_shared(self) -> bool:
+        """Whether several tenants are named in the trace."""
+        if self._of_several_tenants is None:
+            tenants = {self._tenant_of(span) for span in self._trace.spans.values()}
+            self._of_several_tenants = len(tenants - {None}) > 1
+        return self._of_several_tenants

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-import polars as pl
-import pyarrow as pa
-
 from tail_pipeline.adapters.otlp.condensing import UNIT_KINDS, Condenser
 from tail_pipeline.adapters.otlp.dialects import (
     DEFAULT_PATHS,
@@ -30,10 +27,11 @@ from tail_pipeline.adapters.otlp.dialects import (
     value_at,
 )
 from tail_pipeline.adapters.otlp.parked import ParkedSpans
+from tail_pipeline.adapters.otlp.rows import Rows, shorten
 from tail_pipeline.adapters.otlp.spans import OtlpSpan, Report, SpanKind
 from tail_pipeline.adapters.otlp.texts import Text, documents_of, input_of, output_of
 from tail_pipeline.adapters.otlp.traces import Shares, Trace
-from tail_pipeline.domain.spans import MAX_BATCH_ROWS, SPAN_SCHEMA, UTC_TIME, BadSpan, SetAside, SpanBatch, checked
+from tail_pipeline.domain.spans import SPAN_SCHEMA, BadSpan, SetAside, SpanBatch
 
 HELD_BYTES = 12 * 2**20
 """Bytes of traces held in memory; more are parked on disk, by trace."""
@@ -42,8 +40,6 @@ MAX_DOCUMENTS = 100
 """Retrieved documents kept of a unit; one with more is marked as truncated."""
 
 _NO_PATHS = AttributePaths.of(())
-_LISTS = ("contexts", "labels")
-_TIMES = ("start_time", "end_time", "feedback_time")
 NO_DIALECT = "traces without a span of OpenInference, GenAI or OpenLLMetry"
 NO_UNIT_FOR_JUDGEMENT = "judgements of no unit"
 NO_INPUT = "no input text on the unit or on its model calls; is message content captured?"
@@ -108,15 +104,15 @@ class TraceAssembler:
             self._bytes = 0
 
     def batches(self) -> Iterator[SpanBatch]:
-        """Units in the span schema, at most ``MAX_BATCH_ROWS`` a batch; call once, after the last ``add``.
+        """Units in the span schema, a limited number of rows and bytes a batch; call once, after the last ``add``.
 
         Judgements whose trace was not met are left in ``homeless``, by the trace they speak of.
         """
-        rows = _Rows()
+        rows = Rows()
         for traces in self._parked.traces(self._traces) if self._parked else [self._traces]:
             for trace_id, spans in traces.items():
                 self._assemble(trace_id, spans, rows)
-                if len(rows) >= MAX_BATCH_ROWS:
+                if rows.full:
                     yield rows.taken()
         yield rows.taken()
 
@@ -130,7 +126,7 @@ class TraceAssembler:
         """Whether a span with one link only carries a judgement of the span it links to."""
         return span.judges and span.kind in (None, SpanKind.EVALUATOR, SpanKind.OTHER)
 
-    def _assemble(self, trace_id: str, found: list[OtlpSpan], rows: _Rows) -> None:
+    def _assemble(self, trace_id: str, found: list[OtlpSpan], rows: Rows) -> None:
         carriers = [span for span in found if span.trace_id != trace_id]
         own = {span.span_id: span for span in found if span.trace_id == trace_id}
         if not own:
@@ -150,7 +146,7 @@ class TraceAssembler:
             elif all(span.judges for span in own.values()):
                 self._leave(NO_UNIT_FOR_JUDGEMENT, f"{first.place}: span '{first.name[:60]}'")
             else:
-                keys = f" with {', '.join(first.other_keys)}" if first.other_keys else ""
+                keys = f" with {', '.join(key[:60] for key in first.other_keys)}" if first.other_keys else ""
                 self._leave(NO_DIALECT, f"{first.place}: span '{first.name[:60]}'{keys}")
             return
         shares = Shares(trace, units, lambda span: _text(self._inherited(trace, span, "tenant")))
@@ -313,6 +309,7 @@ class TraceAssembler:
         for column in ("session_id", "agent", "tenant"):
             row[column] = _text(self._inherited(trace, unit, column))
         self._judge(row, judged, unit)
+        row["truncated"] |= shorten(row)
         return row
 
     def _documents(self, trace: Trace, unit: OtlpSpan, shares: Shares) -> list[Text]:
@@ -340,7 +337,7 @@ class TraceAssembler:
         for column, one in judged:
             if column in ("rubric_score", "ragas_faithfulness"):
                 if one.score is None:
-                    reason = f"{column} '{(one.label or '')[:40]}' is no number; the unit is kept without it"
+                    reason = f"{column} is no number; the unit is kept without it"
                     self._report(BadSpan(f"{unit.place} span {unit.span_id}", reason))
                 else:
                     row[column] = one.score
@@ -360,37 +357,6 @@ class TraceAssembler:
         self.set_aside[reason] = SetAside(
             reason, (known.count if known else 0) + 1, known.example if known else example
         )
-
-
-class _Rows:
-    """Rows on their way into a frame, column by column."""
-
-    def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {name: [] for name in SPAN_SCHEMA}
-        self._places: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def add(self, row: dict[str, Any], place: str) -> None:
-        for name, column in self._columns.items():
-            column.append(row.get(name))
-        self._places.append(place)
-
-    def taken(self) -> SpanBatch:
-        """Everything added since the last time."""
-        series = [
-            pl.Series(name, values, dtype=pl.Int64).cast(UTC_TIME)
-            if name in _TIMES
-            # Arrow builds lists of strings many times faster than Polars does from Python lists.
-            else pl.Series(name, pa.array(values, pa.large_list(pa.large_string())))
-            if name in _LISTS
-            else pl.Series(name, values, dtype=SPAN_SCHEMA[name])
-            for name, values in self._columns.items()
-        ]
-        places = pl.Series(self._places, dtype=pl.String)
-        self.__init__()  # type: ignore[misc]
-        return checked(pl.DataFrame(series), places)
 
 
 def _by_start(span: OtlpSpan) -> tuple[int, str]:

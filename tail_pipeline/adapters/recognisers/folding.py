@@ -14,38 +14,35 @@ _HIDDEN = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066
 _FOLDED = re.compile(
     rf"(?P<hidden>[{_HIDDEN}]+|=\r?\n)"
     r"|(?P<entity>&(?:\#[0-9]{1,5}|\#[xX][0-9a-fA-F]{1,4}|commat|period|plus|lowbar|hyphen|colon|sol|nbsp|lt|gt|amp|quot|apos);)"
-    r"|(?P<percent>%(?:40|2[bBeEdDfF]|3[aA]|20|5[fF]))"
+    r"|(?P<percent>%(?:40|2[bB]))"
     r"|(?P<escape>\\u[0-9a-fA-F]{4})"
     r"|(?P<other>[^\x00-\x7f])"
 )
-NEEDS_FOLDING = rf"[{_HIDDEN}]|=\r?\n|&(?:#|[a-z]{{2,6}};)|%[2-5][0-9a-fA-F]|\\u[0-9a-fA-F]{{4}}|[^\x00-\x7f]"
-_NEEDS_FOLDING = re.compile(NEEDS_FOLDING)
+MAY_HIDE = (
+    rf"[{_HIDDEN}]|=\r?\n|&#|&(?:commat|period|plus);|[0-9]&nbsp;[0-9(]|%40|%2[bB]|\\u[0-9a-fA-F]{{4}}"
+    r"|[\p{Nd}\p{No}&&[^0-9]]|[\uff01-\uff5e\ufe6b\U0001d400-\U0001d7ff\u24b6-\u24e9]"
+    r"|[0-9)][\u00a0\u2000-\u2015\u202f\u2212\u3000][0-9(]"
+)
+"""Where a text needs folding before it is looked at; for Polars' regex engine."""
+
 _DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2212")
 
 
 @dataclass(frozen=True)
 class Folded:
-    """A text to look at; ``places`` has the place of each of its characters in the text as typed, and its end."""
+    """A text to look at, and of each of its characters the place and the width in the text as typed."""
 
     text: str
-    places: list[int] | None
+    places: list[int]
+    widths: list[int]
 
     def typed(self, start: int, end: int) -> tuple[int, int]:
         """Where ``text[start:end]`` stands in the text as typed, with what was hidden inside it."""
-        if self.places is None:
-            return start, end
-        return self.places[start], self.places[end - 1] + self._width(end - 1)
-
-    def _width(self, place: int) -> int:
-        """How many typed characters one folded character takes; hidden ones behind it are nobody's."""
-        assert self.places is not None
-        return self.places[len(self.text) + 1 + place]
+        return self.places[start], self.places[end - 1] + self.widths[end - 1]
 
 
 def folded(text: str) -> Folded:
-    """The text itself where nothing in it could hide a value."""
-    if not _NEEDS_FOLDING.search(text):
-        return Folded(text, None)
+    """The text without what ``MAY_HIDE`` finds, and with plain blanks and dashes."""
     parts: list[str] = []
     places: list[int] = []
     widths: list[int] = []
@@ -61,9 +58,9 @@ def folded(text: str) -> Folded:
         widths.extend([match.end() - match.start()] * len(shown))
         end = match.end()
     parts.append(text[end:])
-    places.extend(range(end, len(text) + 1))
+    places.extend(range(end, len(text)))
     widths.extend([1] * (len(text) - end))
-    return Folded("".join(parts), places + widths)
+    return Folded("".join(parts), places, widths)
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -79,7 +76,11 @@ def _shown(match: re.Match[str]) -> str:
         case "escape":
             plain = chr(int(typed.removeprefix("\\u"), 16))
         case _:
-            plain = "-" if typed in _DASHES else unicodedata.normalize("NFKC", typed)
+            plain = unicodedata.normalize("NFKC", typed)
             if (digit := unicodedata.digit(typed, None)) is not None and typed.isdecimal():
                 plain = str(digit)
-    return plain if len(plain) == 1 else typed
+    if plain in _DASHES or typed in _DASHES:
+        return "-"
+    if len(plain) != 1:
+        return typed
+    return " " if plain.isspace() and plain not in "\r\n" else plain

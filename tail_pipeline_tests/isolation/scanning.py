@@ -1,0 +1,116 @@
+"""The property itself: a world is played, and no text of it is found where its owner's data does not belong."""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tail_pipeline_tests.isolation.artefacts import Artefact, artefacts_of
+from tail_pipeline_tests.isolation.canaries import Aviary, Canary, Owner
+from tail_pipeline_tests.isolation.deployment import deployed
+from tail_pipeline_tests.isolation.running import Player
+from tail_pipeline_tests.isolation.worlds import World
+
+_MEMORY = Path("/dev/shm")
+"""Where files cost no disk, on systems that have it: a run history is hundreds of small commits."""
+
+REDACTED = True
+"""Whether addresses are taken out before anything is written."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A text where it must not be."""
+
+    where: str
+    canary: Canary
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.canary}"
+
+
+@dataclass
+class Scan:
+    """What was looked at, and what should not have been there; ``seen`` are canaries met where they belong."""
+
+    artefacts: int = 0
+    planted: int = 0
+    seen: set[str] = field(default_factory=set)
+    leaks: list[Leak] = field(default_factory=list)
+    mined: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+def play(world: World, *, dsn: str | None = None) -> Scan:
+    """Play a world in a directory of its own, and scan everything it left, temporary files too."""
+    place = _MEMORY if _MEMORY.is_dir() else None
+    with (
+        tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name,
+        _temporary_files(Path(name) / "tmp") as temporary,
+    ):
+        with deployed(world, Path(name), dsn) as deployment:
+            played = Player(deployment).play()
+            gc.collect()
+            left = (Artefact(f"temporary file {path}", path.read_bytes(), frozenset()) for path in _files_in(temporary))
+            found = scanned([*artefacts_of(deployment, played), *left], deployment.aviary)
+        found.mined, found.failed = played.mined, played.failed
+        return found
+
+
+def scanned(artefacts: Iterable[Artefact], aviary: Aviary) -> Scan:
+    """Which canaries are in which of the artefacts, and which of them do not belong there."""
+    scan = Scan(planted=len(aviary.known))
+    for artefact in artefacts:
+        scan.artefacts += 1
+        canaries = aviary.found_in(artefact.content)
+        leaks = [Leak(artefact.where, canary) for canary in _out_of_place(artefact, canaries)]
+        scan.leaks += leaks
+        scan.seen |= {canary.word for canary in canaries} - {leak.canary.word for leak in leaks}
+    return scan
+
+
+def report(leaks: Iterable[Leak], limit: int = 20) -> str:
+    """The leaks, kind of place by kind of place."""
+    listed = [str(leak) for leak in leaks]
+    return "\n".join([f"{len(listed)} texts where they do not belong:", *listed[:limit]])
+
+
+def _out_of_place(artefact: Artefact, canaries: set[Canary]) -> Iterator[Canary]:
+    texts = [one for one in canaries if not (one.kind == "name" and artefact.operational)]
+    if REDACTED:
+        yield from (one for one in texts if one.kind == "private")
+        texts = [one for one in texts if one.kind != "private"]
+    readers = artefact.readers
+    if readers is None:
+        readers = _common_owners(texts)
+    yield from (one for one in texts if not one.owners & readers)
+
+
+def _common_owners(canaries: list[Canary]) -> frozenset[Owner]:
+    """The owner most of the texts have: what is not that owner's does not belong there."""
+    counts = Counter(owner for canary in canaries for owner in canary.owners)
+    return (
+        frozenset({max(counts, key=lambda owner: (counts[owner], owner.agent, owner.segment or ""))})
+        if counts
+        else frozenset()
+    )
+
+
+def _files_in(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def _temporary_files(directory: Path) -> Iterator[Path]:
+    """Everything that is written beside goes here meanwhile."""
+    directory.mkdir()
+    before, tempfile.tempdir = tempfile.tempdir, str(directory)
+    try:
+        yield directory
+    finally:
+        tempfile.tempdir = before
