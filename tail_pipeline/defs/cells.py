@@ -21,8 +21,14 @@ from tail_pipeline.domain.errors import InvalidFile, PermanentError
 from tail_pipeline.domain.ports import Repository
 from tail_pipeline.domain.weeks import MiningDay, last_mining_days
 
-MAX_LANDED_PER_TICK = 20
-"""Materializations one tick of a sensor looks at, so that it ends well within Dagster's time limit of 60 s."""
+MAX_LANDED_PER_TICK = 10
+"""Materializations one tick of a sensor looks at, so that it ends well within Dagster's time limit of 60 s.
+
+Each may be of another segment, which is seven requests to GitHub or so.
+"""
+
+MAX_FAILURES_READ = 20
+"""Failed cells whose runs are asked what they said; an alarm explains fewer."""
 
 Landed = tuple[int, MiningDay, str | None]
 PARTITION_TAG = "dagster/partition"
@@ -108,8 +114,14 @@ def not_in_repository(repository: Repository, agent: Agent, cells: Sequence[Miss
 
 
 def with_failures(instance: dg.DagsterInstance, agent: Agent, cells: Sequence[MissingCell]) -> list[MissingCell]:
-    """The cells, each with what the last failed run of it said."""
-    return [replace(cell, failure=_last_failure(instance, agent, cell) or cell.failure) for cell in cells]
+    """The cells, each with what the last failed run of it said; of many, only the first are asked."""
+    failed = _last_failures(instance, agent, cells)
+    asked = dict(list(failed.items())[:MAX_FAILURES_READ])
+    said = {cell: failure_of(instance, run) for cell, run in asked.items()}
+    return [
+        replace(cell, failure=said.get(cell, "see its run in Dagster") or cell.failure) if cell in failed else cell
+        for cell in cells
+    ]
 
 
 def landed_cells(context: dg.SensorEvaluationContext, agent: Agent) -> tuple[list[Landed], int]:
@@ -141,12 +153,19 @@ def failure_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     return failure_message(entry.dagster_event for entry in entries if entry.dagster_event)
 
 
-def _last_failure(instance: dg.DagsterInstance, agent: Agent, cell: MissingCell) -> str | None:
-    tags = {PARTITION_TAG: partition_key(cell.day, cell.segment)}
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)):
+def _last_failures(
+    instance: dg.DagsterInstance, agent: Agent, cells: Sequence[MissingCell]
+) -> dict[MissingCell, dg.DagsterRun]:
+    """The newest failed run of each of the cells that has one, found by one query."""
+    if not cells:
+        return {}
+    keys = {cell: partition_key(cell.day, cell.segment) for cell in cells}
+    runs: dict[str, dg.DagsterRun] = {}
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={PARTITION_TAG: list(keys.values())})
+    for run in instance.get_runs(filters):
         if _touches(run, agent, mined_asset_keys(agent)):
-            return failure_of(instance, run)
-    return None
+            runs.setdefault(run.tags[PARTITION_TAG], run)
+    return {cell: runs[key] for cell, key in keys.items() if key in runs}
 
 
 def _touches(run: dg.DagsterRun, agent: Agent, keys: Collection[dg.AssetKey]) -> bool:

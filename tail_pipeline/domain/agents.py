@@ -68,7 +68,8 @@ class GitHubHosted(_Strict):
     app: GitHubApp | None = Field(default=None, description="In place of a token.")
     seconds_between_writes: Annotated[float, Field(ge=0, le=60, strict=False)] = Field(
         default=1.0,
-        description="GitHub asks for one, and counts reads too: a tenth of it is between those. GHES often needs none.",
+        description="GitHub asks for one, kept by all runs of a checkout together; between reads is at most a tenth of a "
+        "second. GHES often needs none.",
     )
 
 

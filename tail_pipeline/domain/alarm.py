@@ -80,10 +80,12 @@ def compose_escalation_alarm(
 def _body(agent: str, day: MiningDay, missing: Sequence[MissingCell]) -> str:
     if not missing:
         return f"**Over.** Every cell of {day.key} of **{agent}** has been mined; nothing is left to do."
-    listed = [f"- {f'`{cell.segment}`: ' if cell.segment else ''}{cell.state}" for cell in missing[:_MAX_LISTED]]
+    failed = [cell for cell in missing if cell.failure is not None]
+    # The one tenant that failed must not drown among those whose turn has not come.
+    urgent = [*failed, *(cell for cell in missing if cell.failure is None)]
+    listed = [f"- {f'`{cell.segment}`: ' if cell.segment else ''}{cell.state}" for cell in urgent[:_MAX_LISTED]]
     if len(missing) > _MAX_LISTED:
         listed.append(f"- {len(missing) - _MAX_LISTED} more")
-    failed = [cell for cell in missing if cell.failure is not None]
     explained = [
         f"Last failure{f' of `{cell.segment}`' if cell.segment else ''}:\n\n{fenced(_cut(cell.failure or ''))}"
         for cell in failed[:_MAX_EXPLAINED]

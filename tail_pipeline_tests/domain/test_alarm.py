@@ -36,6 +36,12 @@ def test_the_last_failure_of_a_cell_is_told() -> None:
     assert "Last failure of `acme`:\n\n```text\nthe store is down\n```" in body
 
 
+def test_the_tenant_that_failed_stands_above_two_hundred_whose_turn_has_not_come() -> None:
+    waiting = [missing(f"tenant-{number:03d}") for number in range(200)]
+    body = compose(*waiting, missing("zeta", "the store is down")).body
+    assert "201 cells of mining day 2026-W17-1.\n\n- `zeta`: failed\n- `tenant-000`: never mined\n" in body
+
+
 def test_a_cell_that_is_tried_again_says_so() -> None:
     assert "- `acme`: failed, and under way again" in compose(missing("acme", "down", under_way=True)).body
 

@@ -46,7 +46,7 @@ def test_a_monday_without_a_pull_request_is_one_issue_until_there_is_one(server:
     assert f"{server.origin}/acme/agent/issues/1" in late.stdout
     assert titles(server) == [("Missing: regression tail 2026-W17-1 of simulated-support", "open")]
 
-    _open_pull_request(server)
+    _open_pull_request(server, checkout)
     run("check-deadline", "--repo", checkout, "--day", "2026-W17-1")
 
     assert titles(server)[0] == ("Over: regression tail 2026-W17-1 of simulated-support", "closed")
@@ -90,6 +90,8 @@ def _grow(server: GitHubServer) -> None:
     server.person("lead").push("main", files)
 
 
-def _open_pull_request(server: GitHubServer) -> None:
+def _open_pull_request(server: GitHubServer, repo: Path) -> None:
     config = {"provider": "github", "name": server.full_name, "base_url": server.base_url}
-    Connection(GitHubHosted.model_validate(config), NO_WAIT).repo.create_pull("main", BRANCH, title="Tail", body="")
+    Connection(GitHubHosted.model_validate(config), repo, NO_WAIT).repo.create_pull(
+        "main", BRANCH, title="Tail", body=""
+    )

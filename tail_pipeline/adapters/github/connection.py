@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from github.GithubRetry import GithubRetry
 from github.Repository import Repository
 
 from tail_pipeline.adapters.github.failures import Failures, said
+from tail_pipeline.adapters.github.pace import PacedRequester, WritePace
 from tail_pipeline.domain.agents import GitHubApp, GitHubHosted
 from tail_pipeline.domain.errors import PermanentError, TransientError
 
@@ -57,7 +59,7 @@ class Patience:
     @classmethod
     def asked_for_by(cls, config: GitHubHosted) -> Patience:
         pause = config.seconds_between_writes
-        return cls(between_requests_s=pause / 10, between_writes_s=pause)
+        return cls(between_requests_s=min(pause, 1) / 10, between_writes_s=pause)
 
     def retry(self) -> GithubRetry:
         return GithubRetry(
@@ -76,10 +78,12 @@ class Patience:
 class Connection:
     """The repository that the configuration names, as PyGithub sees it; opened at the first use.
 
+    All that write for the checkout in ``repo_dir`` keep one pause between writes.
     Token and key are read from the environment then. Not for several threads at once.
     """
 
     config: GitHubHosted
+    repo_dir: Path
     patience: Patience = field(default_factory=Patience)
 
     @cached_property
@@ -97,7 +101,8 @@ class Connection:
             # PyGithub makes a name of the address asked for when the answer holds none; an id it cannot make up.
             self.given(repo.id, "read the repository")
             self._refuse_read_only(repo)
-        return repo
+        pace = WritePace(self.repo_dir, self.patience.between_writes_s)
+        return Repository(PacedRequester(pace, **client.requester.kwargs), repo.raw_headers, repo.raw_data)
 
     @property
     def name(self) -> str:
@@ -175,7 +180,7 @@ class Connection:
             per_page=_PER_PAGE,
             retry=self.patience.retry(),
             seconds_between_requests=self.patience.between_requests_s,
-            seconds_between_writes=self.patience.between_writes_s,
+            seconds_between_writes=0,
         )
 
     def _auth(self) -> Auth.Auth:

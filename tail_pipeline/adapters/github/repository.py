@@ -37,7 +37,7 @@ from tail_pipeline.domain.pull_request import PullRequest
 
 @dataclass(frozen=True)
 class GitHubRepository:
-    """The repository that the configuration names; ``repo_dir`` is the checkout that keeps what never changes.
+    """The repository that the configuration names; ``repo_dir`` is the checkout that keeps what never changes, and the pace.
 
     What it says about branches and pull requests was so at its last reading, which answers all questions for a
     minute (``Patience.reading_lasts_s``). Whatever writes reads anew first, and writes nothing where that differs.
@@ -123,7 +123,7 @@ class GitHubRepository:
 
     @cached_property
     def _api(self) -> Connection:
-        return Connection(self.config, self.patience)
+        return Connection(self.config, self.repo_dir, self.patience)
 
     @cached_property
     def _immutable(self) -> ImmutableAnswers:

@@ -70,7 +70,7 @@ def test_an_open_pull_request_among_many_is_found(place: GitHubPlace, server: Gi
 def test_a_file_of_many_commits_has_them_all(place: GitHubPlace, server: GitHubServer, tmp_path: Path):
     made = [server.person().push("main", {PATH: f"{TEXT}# {number}\n"}) for number in range(MANY)]
     repository = place.opened()
-    history = GitHubHistory(Connection(repository.config, NO_WAIT), ImmutableAnswers(tmp_path))
+    history = GitHubHistory(Connection(repository.config, tmp_path, NO_WAIT), ImmutableAnswers(tmp_path))
     assert [commit for commit, _ in history.commits_of(PATH, [made[-1]], [])] == made
 
 

@@ -65,7 +65,7 @@ def fresh_server() -> Iterator[GitHubServer]:
 
 def opened(server: GitHubServer, patience: Patience = NO_WAIT) -> GitHubIssues:
     config = {"provider": "github", "name": server.full_name, "base_url": server.base_url}
-    return GitHubIssues(Connection(GitHubHosted.model_validate(config), patience))
+    return GitHubIssues(Connection(GitHubHosted.model_validate(config), server.repository.git.path, patience))
 
 
 def without_faults(story: Steps) -> tuple[list[Exchange], list[tuple[object, ...]]]:

@@ -41,7 +41,7 @@ def owner(server: GitHubServer) -> Person:
 def opened(server: GitHubServer, name: str | None = None) -> GitHubIssues:
     """As a new process has it."""
     config = {"provider": "github", "name": name or server.full_name, "base_url": server.base_url}
-    return GitHubIssues(Connection(GitHubHosted.model_validate(config), NO_WAIT))
+    return GitHubIssues(Connection(GitHubHosted.model_validate(config), server.repository.git.path, NO_WAIT))
 
 
 def only(server: GitHubServer) -> Issue:
