@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from opentelemetry.trace import NonRecordingSpan
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.trace import NonRecordingSpan
 from polars.testing import assert_frame_equal
 
 from tail_pipeline.adapters.otlp.dialects import wanted_keys

@@ -119,7 +119,14 @@ class Deployment:
                 self.github.person("lead").merge(numbers[0], "squash" if squash else "merge", delete_branch=delete)
             return
         identity = ("-c", "user.name=Reviewer", "-c", "user.email=reviewer@localhost")
-        git(self.checkout, *identity, "merge", "--quiet", *(["--squash"] if squash else ["--no-ff", "--no-edit"]), branch)
+        git(
+            self.checkout,
+            *identity,
+            "merge",
+            "--quiet",
+            *(["--squash"] if squash else ["--no-ff", "--no-edit"]),
+            branch,
+        )
         if squash:
             git(self.checkout, *identity, "commit", "--quiet", "--allow-empty", "-m", "Squashed")
         if delete:
@@ -177,9 +184,7 @@ def deployed(world: World, directory: Path, dsn: str | None = None) -> Iterator[
         CURRENT.told = None
 
 
-def _agent(
-    world: World, plan: AgentPlan, traffic: Traffic, traces: dict[str, Any], url: str | None
-) -> dict[str, Any]:
+def _agent(world: World, plan: AgentPlan, traffic: Traffic, traces: dict[str, Any], url: str | None) -> dict[str, Any]:
     targets = {
         "none": None,
         "python": {"python": f"{_HERE}:answer"},

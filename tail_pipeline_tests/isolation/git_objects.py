@@ -31,7 +31,9 @@ class GitObjects:
 
 def read_objects(git_dir: Path) -> GitObjects:
     """Every object of the repository, packed and loose."""
-    found = GitObjects([Tip(*line.split(" ")) for line in _lines(git_dir, "for-each-ref", "--format=%(refname) %(objectname)")])
+    found = GitObjects(
+        [Tip(*line.split(" ")) for line in _lines(git_dir, "for-each-ref", "--format=%(refname) %(objectname)")]
+    )
     trees: dict[str, bytes] = {}
     roots: list[str] = []
     content = _git(git_dir, "cat-file", "--batch-all-objects", "--batch")

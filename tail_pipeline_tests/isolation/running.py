@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from tail_pipeline.adapters.eval_files import cases_paths, parse_tail
 from tail_pipeline.cli import main
-from tail_pipeline.defs.cells import mining_job_name
+from tail_pipeline.defs.cells import mining_job_name, shared_job_name
 from tail_pipeline.defs.deadline import DEADLINE_JOB, deadline_automation
 from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
@@ -62,13 +62,19 @@ class Player:
             self._take(f"step {number}, {step.action}", step, owner, day)
         return self.played
 
-    def _take(self, where: str, step: Step, owner: Owner, day: MiningDay) -> None:
+    def _take(self, where: str, step: Step, owner: Owner, day: MiningDay) -> None:  # noqa: C901, PLR0912 one line an action
         match step.action:
             case "mine" | "mine_fresh":
                 self._mine(where, owner, day, fresh=step.action == "mine_fresh")
             case "mine_all":
                 for one in self._world.owners[:3]:
                     self._mine(where, one, day)
+            case "share":
+                self._share(where, owner, day)
+            case "review_shared":
+                self._share(where, owner, day)
+                self._review(Owner(owner.agent, None), day, step.choice)
+                self._command(where, None, "promote")
             case "mine_by_command":
                 self._command(where, owner, "mine", *_chosen(owner), "--day", day.key)
             case "review":
@@ -85,8 +91,6 @@ class Player:
                 self._sensors(where, day)
             case "validate":
                 self._command(where, None, "validate")
-            case "check_files":
-                self._check_files(where, owner)
             case "break_cases":
                 self._break(where, owner, day, self._cases_path(owner), step)
             case "break_tail":
@@ -101,6 +105,15 @@ class Player:
         agent = self._deployment.agent(owner)
         config = {"ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}}}
         return self._run(where, owner, mining_job_name(agent), partition_key(day, owner.segment), config)
+
+    def _share(self, where: str, owner: Owner, day: MiningDay) -> None:
+        """Three tenants of an agent are mined, and then the file that they share is made, once they share one."""
+        agent = self._deployment.agent(owner)
+        if not agent.has_shared_tail:
+            return
+        for segment in agent.segment_names[:3]:
+            self._mine(where, Owner(agent.name, segment), day)
+        self._run(where, Owner(agent.name, None), shared_job_name(agent), day.key)
 
     def _promote(self, where: str, owner: Owner, day: MiningDay) -> None:
         agent = self._deployment.agent(owner)
@@ -127,21 +140,6 @@ class Player:
                 instance=self._deployment.instance, run_config=config, raise_on_error=False
             )
 
-    def _check_files(self, where: str, owner: Owner) -> None:
-        """The check that people execute alone after the rubric has changed; it looks at all segments at once."""
-        deployment = self._deployment
-        agent = deployment.agent(owner)
-        key = dg.AssetCheckKey(dg.AssetKey([asset_prefix(agent), "tail_yaml"]), "file_matches_rubric")
-        checks = [one for one in deployment.definitions.asset_checks or [] if key in one.check_keys]
-        with self._reading(where, None, readers=frozenset()):
-            dg.materialize(
-                checks,
-                selection=dg.AssetSelection.checks(key),
-                instance=deployment.instance,
-                resources=deployment.definitions.resources,
-                raise_on_error=False,
-            )
-
     def _sensors(self, where: str, day: MiningDay) -> None:
         """One tick of every sensor, at one o'clock of the mining day: alarms, escalations and promotions."""
         deployment = self._deployment
@@ -149,7 +147,9 @@ class Player:
         alarms = deadline_automation(deployment.config.agents, now=lambda: now)
         wanted = [one for one in deployment.definitions.sensors or [] if isinstance(one, dg.SensorDefinition)]
         wanted = [one for one in wanted if one.name != "mining_failure_sensor"]
-        wanted += [one for one in alarms.sensors or [] if isinstance(one, dg.SensorDefinition) and "failure" in one.name]
+        wanted += [
+            one for one in alarms.sensors or [] if isinstance(one, dg.SensorDefinition) and "failure" in one.name
+        ]
         for sensor in wanted:
             self._tick(f"{where} {sensor.name}", sensor)
 
@@ -235,12 +235,12 @@ class Player:
         """Somebody breaks a file of one owner; that one and the next are mined, everything is checked, it is mended."""
         deployment = self._deployment
         before = deployment.read("main", path)
-        word = deployment.aviary.word(frozenset({owner}), f"in a broken file of {owner}")
+        word = deployment.aviary.word(frozenset({owner}), f"in a broken file of {owner}", "written")
         broken = (
-            f"cases:\n  - {{id: {word}, input: 5, source: {word}}}\n",
+            f"cases:\n  - {{id: x, input: [{word}], source: {word}, status: {word}}}\n",
             f"cases:\n  - id: [{word}\n",
-            f"{word}: yes\niso_week: {word}\ncases: {word}\n",
-            f"cases:\n  - id: x\n    input: &{word} a\n    {word}: *{word}\n",
+            f"agent: 5\niso_week: {word}\ncases: {word}\n",
+            f"cases:\n  - id: x\n    input: &a {word}\n    expected: *a\n",
         )
         deployment.push("main", path, broken[step.choice % len(broken)])
         others = [one for one in self._world.owners if one != owner]
@@ -297,5 +297,3 @@ class Player:
 
 def _chosen(owner: Owner) -> tuple[str, ...]:
     return ("--agent", owner.agent, *(("--segment", owner.segment) if owner.segment else ()))
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,9 @@ from tail_pipeline_tests.isolation.worlds import World
 
 _MEMORY = Path("/dev/shm")
 """Where files cost no disk, on systems that have it: a run history is hundreds of small commits."""
+
+MIN_TENANTS = 3
+"""How many tenants have to have what they share, by default."""
 
 REDACTED = True
 """Whether addresses are taken out before anything is written."""
@@ -49,7 +51,10 @@ class Scan:
 def play(world: World, *, dsn: str | None = None) -> Scan:
     """Play a world in a directory of its own, and scan everything it left, temporary files too."""
     place = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name, _temporary_files(Path(name) / "tmp") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name,
+        _temporary_files(Path(name) / "tmp") as temporary,
+    ):
         with deployed(world, Path(name), dsn) as deployment:
             played = Player(deployment).play()
             gc.collect()
@@ -78,20 +83,22 @@ def report(leaks: Iterable[Leak], limit: int = 20) -> str:
 
 
 def _out_of_place(artefact: Artefact, canaries: set[Canary]) -> Iterator[Canary]:
-    texts = [one for one in canaries if not (one.kind == "name" and artefact.operational)]
+    texts = [one for one in canaries if not (one.kind in ("name", "written") and artefact.operational)]
     if REDACTED:
         yield from (one for one in texts if one.kind == "private")
         texts = [one for one in texts if one.kind != "private"]
-    readers = artefact.readers
-    if readers is None:
-        readers = _common_owners(texts)
-    yield from (one for one in texts if not one.owners & readers)
+    if artefact.readers is None:
+        candidates = sorted({owner for canary in texts for owner in canary.owners})
+        candidates += sorted({Owner(owner.agent, None) for owner in candidates} - {*candidates})
+        choices = [_not_for(frozenset({one}), texts) for one in candidates] or [texts]
+        yield from min(choices, key=len)
+    else:
+        yield from _not_for(artefact.readers, texts)
 
 
-def _common_owners(canaries: list[Canary]) -> frozenset[Owner]:
-    """The owner most of the texts have: what is not that owner's does not belong there."""
-    counts = Counter(owner for canary in canaries for owner in canary.owners)
-    return frozenset({max(counts, key=lambda owner: (counts[owner], owner.agent, owner.segment or ""))}) if counts else frozenset()
+def _not_for(readers: frozenset[Owner], canaries: list[Canary]) -> list[Canary]:
+    """Those that none of the readers may see."""
+    return [one for one in canaries if not any(one.may_be_read_by(reader, MIN_TENANTS) for reader in readers)]
 
 
 def _files_in(directory: Path) -> list[Path]:
