@@ -80,8 +80,7 @@ def summary(cases: Sequence[Case], seconds: float) -> str:
         f"{sum(scan.mined for scan in scans)} runs succeeded, {sum(len(scan.failed) for scan in scans)} failed, as they should",
         f"{sum(scan.artefacts for scan in scans)} artefacts scanned",
         f"{sum(scan.planted for scan in scans)} canaries planted, {sum(len(scan.seen) for scan in scans)} met where they belong",
-        f"{sum(len(scan.leaks) for scan in scans)} met where they do not belong, "
-        f"in {sum(bool(scan.leaks) for scan in scans)} worlds",
+        f"{sum(len(scan.leaks) for scan in scans)} met where they do not belong",
         f"{sum(case.error is not None for case in cases)} worlds could not be played or scanned",
         *(f"  {count} {name}" for name, count in sorted(counts.items())),
     ]

@@ -6,7 +6,7 @@ import json
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,7 +62,13 @@ class PublishedFindings:
 
 def load_agents(repo_dir: Path) -> AgentsConfig:
     """``eval/agents.yaml`` of the checkout; raises InvalidFile with all findings at once."""
-    document = parse(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH), AGENTS_PATH)
+    return _agents(read_text(repo_dir / AGENTS_PATH, AGENTS_PATH))
+
+
+@lru_cache(maxsize=4)
+def _agents(text: str) -> AgentsConfig:
+    """Kept by content: every step of a run asks for it, and with hundreds of segments it takes a while to check."""
+    document = parse(text, AGENTS_PATH)
     config = validated(document, AgentsConfig)
     findings = [document.finding(path, message) for path, message in cross_check(config)]
     if findings:

@@ -27,6 +27,11 @@ class Example:
 
 _MODULES: Mapping[str, str] = {
     "simulated-support": "traffic",
+    "monetizy": "monetizy",
+    "upstate-remedial": "upstate_remedial",
+    "openlaw": "openlaw",
+    "pricefox": "pricefox",
+    "openart": "openart",
 }
 """Name → the module beside this one that makes its traffic, loaded when it is asked for."""
 

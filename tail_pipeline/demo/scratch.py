@@ -18,9 +18,10 @@ _IDENTITY = ("-c", "user.name=example", "-c", "user.email=example@localhost")
 
 
 def create_scratch_repository(project: Path, example: Example, target: Path) -> None:
-    """Copy the example's directory of ``project`` to ``target/eval``, write its traffic to ``target/traces`` and commit the former.
+    """Copy the example's directory of ``project`` and the schemas to ``target/eval``, and commit them beside its traffic.
 
-    A repository that is already there is used as it is, so that a demo can be repeated.
+    The traffic is in ``target/traces``, which git ignores. A repository that is already there is used as it is, so that a
+    demo can be repeated.
     """
     if (target / ".git").exists():
         return
@@ -33,6 +34,8 @@ def create_scratch_repository(project: Path, example: Example, target: Path) -> 
     (target / "README.md").write_text(README, encoding="utf-8")
     (target / ".gitignore").write_text("traces/\n", encoding="utf-8")
     shutil.copytree(source, target / "eval", ignore=shutil.ignore_patterns("tail", "examples"))
+    for schema in (project / "eval").glob("*.schema.json"):
+        shutil.copy(schema, target / "eval")
     example.write_traffic(target / "traces")
     for arguments in (
         ("init", "--quiet", "--initial-branch=main"),

@@ -20,7 +20,7 @@ import polars as pl
 
 from tail_pipeline.demo import phrases
 from tail_pipeline.demo.examples import Example
-from tail_pipeline.demo.phrases import Topic
+from tail_pipeline.demo.topics import Topic, as_typed
 from tail_pipeline.domain.spans import SPAN_SCHEMA
 from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay, Window
 
@@ -356,7 +356,7 @@ def _turn(
     rng, number = weekly.rng, len(weekly.rows)
     slots = {name: rng.choice(values) for name, values in phrases.SLOTS.items()}
     asked = phrasing.format_map(slots)
-    answer = rng.choice(topic.poor if poor else topic.answers).format_map(slots)
+    answer = rng.choice((topic.poor or phrases.VAGUE_ANSWERS) if poor else topic.answers).format_map(slots)
     return {
         "trace_id": weekly.identifier("trace", number, 32),
         "span_id": weekly.identifier("span", number, 16),
@@ -365,7 +365,7 @@ def _turn(
         "node_class": "review" if topic.passages else "chat",
         "tenant": tenant,
         "model": _MODEL,
-        "input": asked if topic.pasted else phrases.as_typed(rng, asked),
+        "input": asked if topic.pasted else as_typed(rng, asked),
         "output": answer if poor or not topic.passages else answer + rng.choice(phrases.DISCLAIMERS),
         "contexts": [passage.format_map(slots) for passage in topic.passages],
         "labels": list(topic.labels),

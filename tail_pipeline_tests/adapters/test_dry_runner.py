@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tail_pipeline.adapters.dry_run_records import SqliteDryRunRecords
+from tail_pipeline.adapters.recognisers.private_values import PatternRecogniser
 from tail_pipeline.adapters.targets import open_target
 from tail_pipeline.domain.collection import AsRecorded
 from tail_pipeline.domain.criterion_checks import ChecksJudge
@@ -19,7 +20,8 @@ from tail_pipeline.domain.dry_run import RUNS, DryRun
 from tail_pipeline.domain.dry_runner import GIVE_UP_AFTER, MAX_CASES_AT_ONCE, DryRunner, Trial
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.judgement import Content, Judgement
-from tail_pipeline.domain.ports import Attempt, ContentJudge
+from tail_pipeline.domain.ports import Attempt, ContentJudge, Redactor
+from tail_pipeline.domain.redaction import PrivateValueRedactor, RedactConfig
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.targets import HttpTarget
 from tail_pipeline_tests.agent_server import AgentServer, Request, output_reply, text_reply
@@ -59,6 +61,7 @@ class Setting:
         path: str = "",
         fresh: bool = False,
         progress: Callable[[str], None] = lambda _line: None,
+        redactor: Redactor | None = None,
     ) -> dict[str, DryRun]:
         rubric = rubric or rubric_of()
         config = HttpTarget(http=self.server.url + path)
@@ -66,7 +69,7 @@ class Setting:
             open_target(config, rubric, repo_dir=self.path, model=_no_model, retry_wait_s=0) as target,
             SqliteDryRunRecords(self.records, scope) as records,
         ):
-            runner = DryRunner(target, judge or judge_of(rubric), rubric, records, AsRecorded())
+            runner = DryRunner(target, judge or judge_of(rubric), rubric, records, redactor or AsRecorded())
             try:
                 return runner.run(trials, fresh=fresh, progress=progress)
             finally:
@@ -360,3 +363,15 @@ def test_runs_at_once_go_on_with_the_same_answers(tmp_path: Path) -> None:
 
 def _name(setting: Setting) -> str:
     return setting.server.url
+
+
+def test_what_the_agent_looked_up_of_somebody_is_not_recorded(setting: Setting) -> None:
+    setting.server.answer = Turns("§ 1, as anna@example.com asked", "no, ask ben@example.com", "§ 3")
+    redactor = PrivateValueRedactor(RedactConfig(), PatternRecogniser(), salt="support/acme")
+
+    found = setting.run([trial(number) for number in range(10)], redactor=redactor)
+
+    assert {one.verdict for one in found.values()} == {"flaky"}
+    recorded = b"".join(path.read_bytes() for path in setting.records.parent.glob("dry_run.sqlite*"))
+    assert b"as <EMAIL_" in recorded
+    assert b"@example.com" not in recorded

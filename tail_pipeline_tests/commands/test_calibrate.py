@@ -15,7 +15,7 @@ from tail_pipeline.cli import main
 from tail_pipeline_tests.adapters.eval_texts import case, tail_text
 from tail_pipeline_tests.conftest import commit_all
 from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer, error_reply, rubric_judge
-from tail_pipeline_tests.scripted_judge import grade
+from tail_pipeline_tests.scripted_judge import grade, tagged
 
 SHORT = {"name": "short", "weight": 1.0, "check": {"max_length": 4}}
 POLICY = {"name": "policy", "weight": 1.0, "judge": "Follows the policy."}
@@ -240,3 +240,36 @@ def test_an_endpoint_that_is_down_is_named(judged: Callable[..., Path], server: 
     server.answer = lambda _request: error_reply(500)
 
     assert "error: model vendor/judge" in run(judged(), "--labels", labels(tmp_path, JUDGED), expect=2).stderr
+
+
+def test_answers_about_one_tenants_cases_are_kept_beside_no_other_tenants(
+    judged: Callable[..., Path], server: ModelServer
+):
+    checkout = judged()
+    configuration = yaml.safe_load((checkout / "eval/agents.yaml").read_text())
+    configuration["agents"][0]["segments"] = {"by": "tenant", "values": ["acme", "globex"]}
+    (checkout / "eval/agents.yaml").write_text(yaml.safe_dump(configuration))
+    for tenant in ("acme", "globex"):
+        decided = [case(f"tail-2026W17-{tenant}-00{number}", status="promoted") for number in (1, 2)]
+        answered = {"observed_output": f"policy=0.2 canary{tenant}"}
+        cases = [one.model_copy(update={"cluster": one.cluster.model_copy(update=answered)}) for one in decided]
+        path = checkout / f"eval/tail/{tenant}/2026-W17.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(tail_text("2026-W17", cases, segment=tenant), encoding="utf-8")
+    commit_all(checkout, "Two tenants")
+    server.answer = rubric_judge(_quoting)
+
+    run(checkout, "--reviewed")
+
+    for tenant, other in (("acme", "globex"), ("globex", "acme")):
+        kept = b"".join(path.read_bytes() for path in (checkout / ".tail/state/support" / tenant).iterdir())
+        assert f"canary{tenant}".encode() in kept
+        assert f"canary{other}".encode() not in kept
+
+
+def _quoting(system: str, user: str) -> dict[str, Any]:
+    """A judge whose reasons repeat what it was shown."""
+    found = grade(system, user)
+    for verdict in found.get("verdicts", []):
+        verdict["reason"] = " ".join(tagged(user, "answer"))
+    return found

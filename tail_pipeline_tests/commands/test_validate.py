@@ -116,3 +116,13 @@ def test_programs_get_the_findings_and_the_note(reviewed: Path):
     assert [one["case"] for one in found["undecided"]] == [OLD_CASE, NEW_CASE]
     assert (found["errors"], found["to_decide"]) == ([], [found["undecided"][1]])
     assert found["notes"][0].startswith("compared with main at ")
+
+
+def test_it_says_for_which_agents_redaction_is_off(checkout: Path):
+    agents = checkout / "eval" / "agents.yaml"
+    assert "redaction is off" not in validate(checkout).stdout
+
+    put(checkout, "eval/agents.yaml", agents.read_text(encoding="utf-8").rstrip() + "\n    redact: {enabled: false}\n")
+
+    assert "redaction is off for simulated-support" in validate(checkout).stdout
+    assert "redaction is off" in str(json.loads(validate(checkout, "--json").stdout)["notes"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,32 @@ def test_promotion_takes_no_case_from_a_file_that_was_copied_to_another_tenant(t
 
     assert "segment: is acme's, but this is a file of globex" in refused.stderr
     assert not (tenants / "eval/cases/globex.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("[acme, globex, acme]", "declared twice: acme"),
+        ("{acme: A, globex: G, acme: B}", "duplicate key 'acme', first in line 3"),
+        ("{acme: [A, B], globex: B}", "two segments claim the same value in the traces: B"),
+        ("{acme: [A, A]}", "acme has a spelling twice: A"),
+        ("[acme/eu]", "'acme/eu' must match"),
+        ("[..]", "'..' must match"),
+        ("[Acme]", "'Acme' must match"),
+        ("['']", "'' must match"),
+    ],
+)
+def test_segments_that_cannot_be_are_refused_with_their_line(tenants: Path, values: str, message: str) -> None:
+    configure(tenants, agent(values))
+
+    refused = run("validate", "--repo", tenants, expect=1).stdout
+
+    assert re.search(rf"error: eval/agents\.yaml:3: .*{re.escape(message)}", refused), refused
+
+
+def test_two_agents_in_one_directory_are_refused_before_one_writes_into_the_others_files(tenants: Path) -> None:
+    configure(tenants, agent(), "- {name: other, traces: {store: files, path: x}}")
+
+    refused = run("validate", "--repo", tenants, expect=1).stdout
+
+    assert "error: eval/agents.yaml:4: agents.1.eval_dir: 'other' and 'support' would both write eval/tail/" in refused

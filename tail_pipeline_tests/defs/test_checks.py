@@ -177,3 +177,22 @@ def test_a_file_broken_in_review_is_an_error_because_the_next_week_cannot_be_min
 
     assert (check.passed, check.severity) == (False, ERROR)
     assert not mining.mine("2026-W18-1").success
+
+
+def test_a_run_of_one_segment_neither_reads_nor_names_another_segments_file(checkout: Path) -> None:
+    configure(checkout, "    segments: {by: tenant, values: [acme, globex]}\n")
+    write_spans(checkout, [{**row, "tenant": tenant} for tenant in ("acme", "globex") for row in clusters(2)])
+    with pipeline(checkout) as mining:
+        mining.mine("2026-W17-1|acme")
+        git(checkout, "checkout", "--quiet", "tail-miner/acme/2026-W17")
+        file = checkout / "eval/tail/acme/2026-W17.yaml"
+        file.write_text(file.read_text(encoding="utf-8").replace("cases:", "cases: [", 1), encoding="utf-8")
+        commit_all(checkout, "Review")
+        git(checkout, "checkout", "--quiet", "main")
+
+        own = checks_of(mining.mine("2026-W17-1|globex"))["file_matches_rubric"]
+        everybodys = recheck(mining)
+
+    assert own.passed
+    assert "acme" not in f"{own.description} {own.metadata}"
+    assert not everybodys.passed

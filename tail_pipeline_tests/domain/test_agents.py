@@ -215,6 +215,18 @@ def test_two_agents_that_would_write_the_same_tail_are_found() -> None:
     ]
 
 
+@pytest.mark.parametrize("other", [{}, {"segments": {"by": "tenant", "values": ["globex"]}}], ids=["plain", "tenants"])
+def test_an_agent_in_the_directory_of_one_with_tenants_is_found(other: dict[str, Any]) -> None:
+    """What tenants share is in the very files that an agent without tenants writes."""
+    found = config(agent("a", segments=TENANTS), agent("b", **other))
+    assert problems(found) == ["'b' and 'a' would both write eval/tail/; give one another eval_dir"]
+
+
+def test_an_agent_beside_one_whose_node_classes_have_directories_of_their_own_is_no_problem() -> None:
+    nodes = {"by": "node_class", "values": ["shot"], "eval_dir": "eval/{segment}"}
+    assert problems(config(agent("a", segments=nodes), agent("b"))) == []
+
+
 def test_a_segment_directory_without_the_placeholder_is_found() -> None:
     found = config(agent(segments={"by": "tenant", "values": ["a", "b"], "eval_dir": "eval/all"}))
     assert list(cross_check(found)) == [

@@ -18,6 +18,7 @@ from tail_pipeline.domain.model_drafts import (
     draft_cases,
     draft_question,
 )
+from tail_pipeline.domain.placeholders import PrivateKind, placeholder
 from tail_pipeline.domain.rubric import Criterion, Rubric
 from tail_pipeline.domain.weighted_clusters import Cluster
 from tail_pipeline_tests.domain.builders import cluster
@@ -208,3 +209,11 @@ def test_a_draft_hides_nothing_from_its_reviewer(text: str) -> None:
     by = drafter(ScriptedModel(lambda _system, _user: {"expected": f"a{text}"}), FakeJudge(lambda _output: PASSES))
     ((expected, _source),) = offered(drafts(cluster(1), by=by))
     assert not set(expected or "") & (ZERO_WIDTH | BIDI_CONTROLS | {"\x00", "\x1b"})
+
+
+def test_a_draft_may_name_a_private_value_only_where_the_texts_do() -> None:
+    anna, ben = (placeholder(PrivateKind.EMAIL, name, "support/acme") for name in ("anna", "ben"))
+    asked = Content(f"refund {anna}", "Never.", ("Refunds take 14 days.",))
+    problem_of = draft_question(RUBRIC, asked).problem
+    assert problem_of(ExpectedOutput(expected=f"It is on its way to {anna}.")) is None
+    assert "placeholder" in (problem_of(ExpectedOutput(expected=f"It is on its way to {ben}.")) or "")

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tail_pipeline.domain.drafting import DraftedCase
+from tail_pipeline.domain.drafting import DraftedCase, Judged
 from tail_pipeline.domain.novelty import Novelty, Outcome
+from tail_pipeline.domain.placeholders import PrivateKind, placeholder
 from tail_pipeline.domain.scoring_summary import summarise
 from tail_pipeline.domain.tail_file import (
     CASE_ID,
@@ -440,3 +441,60 @@ def test_appended_cases_are_the_same_bytes_as_in_a_whole_file() -> None:
 
 def test_a_window_is_written_in_utc() -> None:
     assert WINDOW.start.strftime("start: %Y-%m-%dT%H:%M:%SZ") in render(tail_file(), schema_path="s.json")
+
+
+ANNA = placeholder(PrivateKind.EMAIL, "anna@example.com", "support/acme")
+BEN = placeholder(PrivateKind.EMAIL, "ben@example.com", "support/acme")
+
+
+def build_private(*earlier: TailFile, text: str = f"a refund for {ANNA}") -> TailFile:
+    one = cluster(1, text=text, paraphrases=(f"pay back {BEN}",))
+    drafted = DraftedCase(
+        context=[f"{BEN} paid for {ANNA}"],
+        observed_output=f"Dear {ANNA}",
+        judged=[Judged(criterion="polite", score=0.2, reason=f"It does not greet {BEN}.")],
+        expected=f"Dear {BEN}, dear {ANNA}",
+        expected_source="model",
+    )
+    return build([one], *earlier, drafts={one.representative: drafted})
+
+
+def test_a_value_has_the_same_number_in_all_texts_of_a_case() -> None:
+    (case,) = build_private().cases
+    assert (case.input, case.context, case.expected) == (
+        "a refund for <EMAIL_1>",
+        ["<EMAIL_2> paid for <EMAIL_1>"],
+        "Dear <EMAIL_2>, dear <EMAIL_1>",
+    )
+    assert (case.cluster.observed_output, case.cluster.judged[0].reason, case.cluster.paraphrases) == (
+        "Dear <EMAIL_1>",
+        "It does not greet <EMAIL_2>.",
+        ["pay back <EMAIL_2>"],
+    )
+
+
+def test_a_placeholder_that_a_user_typed_is_not_given_to_a_value() -> None:
+    (case,) = build_private(text=f"who is <EMAIL_1>? I am {ANNA}").cases
+    assert case.input == "who is <EMAIL_1>? I am <EMAIL_2>"
+
+
+def test_a_case_with_placeholders_keeps_its_id_and_its_bytes() -> None:
+    first = build_private()
+    assert render(build_private(first), schema_path="s.json") == render(first, schema_path="s.json")
+
+
+def test_a_case_of_before_redaction_keeps_its_id() -> None:
+    before = build([cluster(1, text="a refund for anna@example.com")])
+    assert ids(build_private(before)) == ids(before)
+
+
+def test_placeholders_are_read_back_from_the_file_as_they_are() -> None:
+    file = build_private()
+    read = yaml.safe_load(render(file, schema_path="s.json"))
+    assert read["cases"][0]["input"] == file.cases[0].input
+    assert ANNA not in render(file, schema_path="s.json")
+
+
+def test_a_complaint_numbers_its_own_values() -> None:
+    row = span(1, f"{BEN} and {ANNA}", user_feedback="thumbs_down") | {"triggers": ["feedback"]}
+    assert complaints_of([row], None)[0].input == "<EMAIL_1> and <EMAIL_2>"

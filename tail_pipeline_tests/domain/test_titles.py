@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tail_pipeline.domain.placeholders import PrivateKind, placeholder
 from tail_pipeline.domain.titles import MAX_TITLE_WORDS, TitleWords, words_of
 from tail_pipeline_tests.strategies import hostile_texts, plain_sentences
 
@@ -62,3 +63,8 @@ def test_a_text_without_blanks_still_has_a_title() -> None:
     """Chinese and Japanese do not put blanks between words."""
     text = "我想知道为什么我的退款到现在还没有到账而且客服也一直没有回复我的任何消息请尽快处理一下"
     assert TitleWords([text]).title(text, [text]) != "(no words)"
+
+
+def test_no_placeholder_gets_into_a_title() -> None:
+    anna = placeholder(PrivateKind.EMAIL, "anna@example.com", "support/acme")
+    assert TitleWords(WEEK).title(f"refund {anna} twice", [f"refund {anna} twice"]) == "Refund twice"

@@ -111,6 +111,7 @@ class Deployment:
     webserver: Process
     daemon: Process
     instance: dg.DagsterInstance
+    database: str
 
     def graphql(self, query: str, **variables: Any) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -137,6 +138,14 @@ class Deployment:
         answer = self.graphql(_LAUNCH, params=params)["launchPipelineExecution"]
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return str(answer["run"]["id"])
+
+    def reload(self) -> None:
+        """Load the code location anew, as the button of the deployment's page does."""
+        mutation = (
+            "mutation ($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"
+        )
+        answer = self.graphql(mutation, name=_REPOSITORY["repositoryLocationName"])["reloadRepositoryLocation"]
+        assert answer["__typename"] == "WorkspaceLocationEntry", answer
 
     def finished_backfill(self, backfill_id: str) -> str:
         """The final status of a backfill."""
@@ -221,7 +230,7 @@ def deployed(checkout: Path, home: Path, postgres_url: str, **environment: str) 
         for one in (webserver, daemon):
             stack.callback(one.stop)
             one.start()
-        deployment = Deployment(f"http://127.0.0.1:{port}", webserver, daemon, instance)
+        deployment = Deployment(f"http://127.0.0.1:{port}", webserver, daemon, instance, postgres_url)
         try:
             wait_for(lambda: _answers(deployment), "the webserver")
         except AssertionError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import uuid
 from collections.abc import Iterator
@@ -14,17 +15,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dagster as dg
+import polars as pl
 import psycopg
 import pytest
 
 from tail_pipeline.adapters.eval_files import parse_tail
+from tail_pipeline.defs.cells import UNFINISHED
 from tail_pipeline.domain.weeks import Cadence, MiningDay, last_mining_days
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
 from tail_pipeline_tests.defs.pipeline import FAILING, span, write_spans
+from tail_pipeline_tests.e2e.command import run as run_command
 from tail_pipeline_tests.e2e.deployment import ROOT, Deployment, deployed, wait_for
 
 WEEKS = ["2026-W15", "2026-W16", "2026-W17"]
 SCHEDULE = "mine_monday_schedule"
+CANARY = "canaryinitech"
 CHAIN = ["spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr"]
 TOPICS = ["refund", "export", "password", "invoice"]
 LAST_TICK = last_mining_days(datetime.now(UTC) - timedelta(hours=9), Cadence.WEEKLY, 1)[0]
@@ -333,6 +338,73 @@ def test_a_sensor_tick_escalates_the_second_capped_week_once(deployment: Deploym
     assert [deployment.finished_run(run) for run in requested] == ["SUCCESS"]
     issues = [path.name for path in (checkout / ".tail" / "escalations").glob("monday.*")]
     assert issues == [f"monday.{LAST_TICK.iso_week}.md"]
+
+
+def test_a_tenant_is_loud_until_it_is_declared_then_mined_and_leaves_nothing_when_it_goes(
+    deployment: Deployment, launched: Launched, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.finished_backfill(launched.three_weeks)
+    spans = ["support", "spans"]
+    rows = week_of(2, tenant="initech")
+    write_spans(checkout, [{**row, "input": f"{row['input']} {CANARY}"} for row in rows], "support/initech.jsonl")
+
+    assert deployment.finished_run(deployment.launch("mine_support", week(2, "globex"))) == "SUCCESS"
+    told = deployment.check(spans, "undeclared_segments")["evaluation"]
+    assert (told["success"], told["severity"]) == (False, "ERROR")
+    assert "6 spans of 'initech'" in told["description"]
+    assert _places_with(CANARY, deployment, checkout) == []
+
+    _declare(checkout, "[acme, globex, initech]")
+    # Another agent of this deployment has no cases, so the command fails as well.
+    assert "support: tenant initech appears" in run_command("validate", "--repo", checkout, expect=1).stdout
+    commit_all(checkout, "Initech comes")
+    before = deployment.instance.get_materialized_partitions(dg.AssetKey(spans))
+    deployment.reload()
+    assert deployment.finished_run(deployment.launch("mine_support", week(2, "initech"))) == "SUCCESS"
+    after = deployment.instance.get_materialized_partitions(dg.AssetKey(spans))
+    assert after == before | {f"{WEEKS[2]}-1|initech"}
+    assert cases_on(checkout, WEEKS[2], "initech") == ["tail-2026W17-initech-001"]
+    assert "event_logs" in _places_with(CANARY, deployment, checkout)
+
+    _declare(checkout, "[acme, globex]")
+    commit_all(checkout, "Initech goes")
+    deployment.reload()
+    own = {"dagster/partition/segment": "initech"}
+    wait_for(lambda: not deployment.runs(tags=own, statuses=UNFINISHED), "the end of what sensors had requested")
+    monkeypatch.setenv("DAGSTER_HOME", str(deployment.webserver.log.parent))
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", deployment.database)
+    run_command("forget", "--agent", "support", "--segment", "initech", "--repo", checkout, "--yes", "--who", "dpo")
+    assert _places_with(CANARY, deployment, checkout) == []
+    assert deployment.instance.get_materialized_partitions(dg.AssetKey(spans)) == before
+
+
+def _declare(checkout: Path, tenants: str) -> None:
+    """Of the first agent."""
+    path = checkout / "eval" / "agents.yaml"
+    text = path.read_text(encoding="utf-8")
+    found = re.search(r"values: (\[.*\])", text)
+    assert found
+    path.write_text(text.replace(found[1], tenants, 1), encoding="utf-8")
+
+
+def _places_with(text: str, deployment: Deployment, checkout: Path) -> list[str]:
+    """The tables of Dagster's database and the files of the deployment that hold the text, but for the trace store."""
+    with psycopg.connect(deployment.database) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        found = [
+            table
+            for (table,) in tables
+            if connection.execute(
+                f'SELECT FROM "{table}" AS row WHERE row::text LIKE %s LIMIT 1', [f"%{text}%"]
+            ).rowcount
+        ]
+    for root in (checkout / ".tail", checkout / "eval", deployment.webserver.log.parent / "storage"):
+        found += [str(path) for path in root.rglob("*") if path.is_file() and text.encode() in _content(path)]
+    return found
+
+
+def _content(path: Path) -> bytes:
+    return repr(pl.read_parquet(path).to_dicts()).encode() if path.suffix == ".parquet" else path.read_bytes()
 
 
 def _all_requested(deployment: Deployment, backfill: str, count: int) -> list[dg.DagsterRun] | None:

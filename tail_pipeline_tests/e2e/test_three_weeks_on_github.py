@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import threading
@@ -26,6 +25,7 @@ from tail_pipeline.domain.weeks import IsoWeek, MiningDay
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL
 from tail_pipeline_tests.defs.pipeline import FAILING, ORDINARY, PASSING, REFUNDS, STATUTES, write_spans
 from tail_pipeline_tests.e2e.command import COMMAND, run
+from tail_pipeline_tests.e2e.reviewer import decided
 from tail_pipeline_tests.github_server import TOKEN, GitHubServer
 from tail_pipeline_tests.github_server.openapi import violations
 from tail_pipeline_tests.github_server.records import Issue
@@ -274,19 +274,6 @@ def spans(week: IsoWeek, topics: tuple[str, ...]) -> list[dict[str, Any]]:
         }
         for number, (text, score, labels) in enumerate(asked)
     ]
-
-
-def decided(text: str, case_id: str, decision: str) -> str:
-    """The file as somebody edits it: one case's status, and its expected output or its reason."""
-    head, mark, rest = text.partition(f"id: {case_id}\n")
-    assert mark, f"{case_id} is not in the file"
-    if decision.startswith("no: "):
-        rest = rest.replace("status: proposed", "status: rejected", 1)
-        rest = rest.replace("rejection_reason: null", f"rejection_reason: {decision[4:]}", 1)
-    else:
-        rest = rest.replace("status: proposed", "status: promoted", 1)
-        rest = re.sub(r"( +)expected: .*\n(?:\1 +.*\n)*", rf"\1expected: {decision}\n", rest, count=1)
-    return head + mark + rest
 
 
 def asked(pull_request: Issue) -> list[str]:

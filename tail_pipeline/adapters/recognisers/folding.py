@@ -14,7 +14,7 @@ _HIDDEN = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066
 _FOLDED = re.compile(
     rf"(?P<hidden>[{_HIDDEN}]+|=\r?\n)"
     r"|(?P<entity>&(?:\#[0-9]{1,5}|\#[xX][0-9a-fA-F]{1,4}|commat|period|plus|lowbar|hyphen|colon|sol|nbsp|lt|gt|amp|quot|apos);)"
-    r"|(?P<percent>%(?:40|2[bBeEdDfF]|3[aA]|20|5[fF]))"
+    r"|(?P<percent>%(?:40|2[bB]))"
     r"|(?P<escape>\\u[0-9a-fA-F]{4})"
     r"|(?P<other>[^\x00-\x7f])"
 )

@@ -14,12 +14,13 @@ from tail_pipeline.domain.placeholders import PrivateKind
 from tail_pipeline.domain.redaction import Found
 
 MAY_HOLD_NUMBER = r"[0-9](?:[ \t\r\n.()/\-]{0,3}[0-9]){5}"
-MAY_HOLD_IBAN = r"(?i)(?-u:\b)[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11}"
-MAY_HOLD_WALLET = r"(?-u:\b)(?:[13][A-Za-z0-9]{25}|(?:bc1|BC1)[A-Za-z0-9]{11}|0x[0-9a-fA-F]{40})"
+MAY_HOLD_IBAN = r"(?i)[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11}"
+MAY_HOLD_WALLET = r"[13][A-Za-z0-9]{25}|(?:bc1|BC1)[A-Za-z0-9]{11}|0x[0-9a-fA-F]{40}"
 MAY_HOLD_PERSONAL_ID = (
-    r"(?i)(?-u:\b)(?:[0-9]{8}-?[A-Z](?-u:\b)|[XYZ]-?[0-9]{7}-?[A-Z](?-u:\b)|[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{2}[A-Z]"
-    r"|[12] ?[0-9]{2} ?[01][0-9] ?[0-9][0-9AB] ?[0-9]{3} ?[0-9]{3}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-|756\.[0-9]{4}\.)"
+    r"(?i)[0-9]{8}-?[A-Z]|[XYZ]-?[0-9]{7}-?[A-Z]|[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{2}[A-Z]"
+    r"|[12] ?[0-9]{2} ?[01][0-9] ?[0-9][0-9AB] ?[0-9]{3} ?[0-9]{3}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-|756\.[0-9]{4}\."
 )
+"""None of these looks at what stands around a value: once another one beside it is taken out, that is something else."""
 
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "IT", "ES", "NL", "CH", "AT", "BE", "AU", "IN", "BR", "JP")
 """Whose national spellings are known; with a country code any number is."""
@@ -28,7 +29,8 @@ _RUN = re.compile(r"[0-9](?:[ \t.()/\-]{0,3}+\r?\n?[0-9]|[0-9])*+")
 _BEFORE_RUN = "+("
 _MIN_DIGITS = 6
 _LONGEST_DATE = 10
-_ACCOUNT_HINTS = ("acc", "a/c", "konto", "cuenta", "iban", "routing", "aba", "transit", "bsb", "sort")
+_ACCOUNT_HINTS = ("acc", "a/c", "konto", "cuenta", "iban", "routing", "aba", "transit", "bsb", "sort", "bank", "policy")
+_CARD_HINTS = ("card", "visa", "amex", "credit", "debit", "karte")
 _PHONE_HINTS = tuple("phone mobile cell tel tél call fax whatsapp sms text handy reach mob contact".split())
 _CONTEXT_CHARS = 40
 
@@ -61,7 +63,18 @@ _WORDS_PHONE = re.compile(
     r"|\btelefon|\bhandy|\btél|\breach me|\bphone_?(?:number|no)|_phone\b|\bmob\b|\bcontact)[^0-9\n<>]{0,24}\Z",
     re.IGNORECASE,
 )
+_LINK = r"[\"'.]{0,2}(?:\s{0,2}(?:is|was|as|are|be|to|has|would|should|must|will|follows|:|=|#)){0,5}+[ #:\"']{0,3}\Z"
+_NUMBER = r"[ _-]{0,2}(?:number|num|no|nr|nummer|#|id)?"
 _WORDS_ACCOUNT = re.compile(
+    rf"(?:\b(?:acc(?:oun)?t|a/c|konto|cuenta|iban|bank|policy|routing|aba|transit|bsb|sort[ _-]code){_NUMBER}"
+    rf"|\b(?:kontonummer|bankleitzahl)){_LINK}",
+    re.IGNORECASE,
+)
+_WORDS_CARD = re.compile(
+    rf"\b(?:credit|debit|card|visa|mastercard|amex|karte)(?: card)?{_NUMBER}(?: i have here)?{_LINK}", re.IGNORECASE
+)
+_NAMED_CARD = re.compile(r"[0-9](?:[ -]?[0-9]){12,18}(?![0-9]|[ -][0-9])")
+_ACCOUNT = re.compile(
     r"(?:\b(?:acc(?:oun)?t|a/c|konto|cuenta|iban)[ _-]{0,2}(?:number|num|no|nr|nummer|#|id)?"
     r"|\b(?:routing|aba|transit|bsb|sort[ _-]code|kontonummer|bankleitzahl)[ _-]{0,2}(?:number|num|no|#)?)"
     r"[\"'.]{0,2} {0,2}(?:is|was|:|=|#)?[ #:\"']{0,3}\Z",
@@ -163,6 +176,10 @@ def _in_run(text: str, start: int, end: int) -> Iterator[Found]:
         digits = _plain(match[0])
         if _CARD_PREFIXES.fullmatch(digits) and _is_valid("luhn", digits):
             yield Found(match.start(), match.end(), PrivateKind.CARD, digits)
+    named = _NAMED_CARD.match(text, start, end)
+    if named and _is_said(_CARD_HINTS, before) and _WORDS_CARD.search(before):
+        # Typed wrongly, perhaps, and close enough to the right one.
+        yield Found(start, named.end(), PrivateKind.CARD, _plain(named[0]))
     for match in _SSN.finditer(text, start, end):
         if _is_valid("us.ssn", match[0]) or _is_valid("us.itin", match[0]):
             yield Found(match.start(), match.end(), PrivateKind.PERSONAL_ID, _plain(match[0]))

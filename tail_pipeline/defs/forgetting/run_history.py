@@ -83,8 +83,16 @@ class RunHistory:
     def _runs(self, subject: Subject) -> Iterator[dg.DagsterRun]:
         tags = {_SEGMENT_TAG: subject.segment} if subject.segment else None
         for run in self.instance.get_runs(dg.RunsFilter(tags=tags)):
-            if _is_of(run, subject.dagster_name):
+            if self._is_of(run, subject.dagster_name):
                 yield run
+
+    def _is_of(self, run: dg.DagsterRun, agent: str) -> bool:
+        """A job of the agent's, or assets of its that somebody launched without one."""
+        if not run.job_name.startswith("__"):
+            return run.job_name.partition("_")[2] == agent
+        planned = self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+        keys = run.asset_selection or [one.dagster_event.asset_key for one in planned if one.dagster_event]
+        return any(key is not None and key.path[0] == agent for key in keys)
 
     def _failed_deadlines(self) -> list[dg.DagsterRun]:
         failed = dg.RunsFilter(job_name=DEADLINE_JOB, statuses=[dg.DagsterRunStatus.FAILURE])
@@ -151,13 +159,6 @@ class RunHistory:
             if url.get_backend_name() == "sqlite" and url.database:
                 found.add(Path(url.database))
         return sorted(path for path in found if path.is_file())
-
-
-def _is_of(run: dg.DagsterRun, agent: str) -> bool:
-    """A job of the agent's, or assets of its that somebody launched from the UI."""
-    if run.asset_selection:
-        return any(key.path[0] == agent for key in run.asset_selection)
-    return run.job_name.partition("_")[2] == agent
 
 
 def _of_subject(table: db.Table, subject: Subject) -> Any:
