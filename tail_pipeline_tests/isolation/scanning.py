@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tail_pipeline_tests.isolation.artefacts import Artefact, artefacts_of
 from tail_pipeline_tests.isolation.canaries import Aviary, Canary, Owner
-from tail_pipeline_tests.isolation.deployment import deployed
-from tail_pipeline_tests.isolation.running import Player
+from tail_pipeline_tests.isolation.deployment import Deployment, deployed
+from tail_pipeline_tests.isolation.running import Played, Player
 from tail_pipeline_tests.isolation.worlds import World
 
 _MEMORY = Path("/dev/shm")
@@ -48,8 +48,11 @@ class Scan:
     failed: list[str] = field(default_factory=list)
 
 
-def play(world: World, *, dsn: str | None = None) -> Scan:
-    """Play a world in a directory of its own, and scan everything it left, temporary files too."""
+def play(world: World, *, dsn: str | None = None, tamper: Callable[[Deployment, Played], None] | None = None) -> Scan:
+    """Play a world in a directory of its own, and scan everything it left, temporary files too.
+
+    ``tamper`` comes in between. Raises UnknownArtefact for what nobody has classified.
+    """
     place = _MEMORY if _MEMORY.is_dir() else None
     with (
         tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name,
@@ -57,6 +60,8 @@ def play(world: World, *, dsn: str | None = None) -> Scan:
     ):
         with deployed(world, Path(name), dsn) as deployment:
             played = Player(deployment).play()
+            if tamper:
+                tamper(deployment, played)
             gc.collect()
             left = (Artefact(f"temporary file {path}", path.read_bytes(), frozenset()) for path in _files_in(temporary))
             found = scanned([*artefacts_of(deployment, played), *left], deployment.aviary)

@@ -196,7 +196,9 @@ class Traffic:
         def said(column: str, lead: str) -> str:
             key = (*(shared or (str(number),)), column)
             if key not in self._shared:
-                self._shared[key] = self._said(lead, reads, f"text of all, {shared}" if shared else where, column)
+                place = f"text of all, {shared}" if shared else where
+                # An address becomes another placeholder for each tenant, so that the texts would not be the same.
+                self._shared[key] = self._said(lead, reads, place, column, address=not shared)
             return self._shared[key]
 
         def identifier(column: str, same: str | None) -> str:
@@ -241,12 +243,14 @@ class Traffic:
             return False
         return self.world.store != "otel" or columns["tenant"] is not None or len(set(self.spellings.values())) > 1
 
-    def _said(self, lead: str, owners: frozenset[Owner], where: str, column: str) -> str:
-        """A text with canaries at its start, in its middle and in an address at its end."""
+    def _said(self, lead: str, owners: frozenset[Owner], where: str, column: str, *, address: bool = True) -> str:
+        """A text with canaries at its start, in its middle and, where there is one, in an address at its end."""
         first, middle = (self.aviary.word(owners, f"{where}, {column}") for _ in range(2))
-        address = self.aviary.word(owners, f"{where}, address in {column}", "private")
         hostile = _HOSTILE[len(self.aviary.known) % len(_HOSTILE)] if "hostile" in self.world.odd else ""
-        return f"{lead} {first} {hostile}{middle} write to {address}@mail.example"
+        text = f"{lead} {first} {hostile}{middle}"
+        if not address:
+            return text
+        return f"{text} write to {self.aviary.word(owners, f'{where}, address in {column}', 'private')}@mail.example"
 
     def nobodys(self, where: str) -> str:
         """A word that may turn up nowhere."""
