@@ -17,6 +17,7 @@ from tail_pipeline.defs.cells import mining_job_name, shared_job_name
 from tail_pipeline.defs.deadline import DEADLINE_JOB, deadline_automation
 from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
+from tail_pipeline.defs.progress import PROGRESS_LOGGER
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.pull_request import branch_of
 from tail_pipeline.domain.tail_file import TailCase, render
@@ -103,7 +104,9 @@ class Player:
 
     def _mine(self, where: str, owner: Owner, day: MiningDay, *, fresh: bool = False) -> bool:
         agent = self._deployment.agent(owner)
-        config = {"ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}}}
+        config: dict[str, object] = {"ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}}}
+        if not self._world.history_in_files:
+            config["loggers"] = {PROGRESS_LOGGER: {}}
         return self._run(where, owner, mining_job_name(agent), partition_key(day, owner.segment), config)
 
     def _share(self, where: str, owner: Owner, day: MiningDay) -> None:
