@@ -7,6 +7,7 @@ windows and segment names are written as quoted literals; ids that come from tra
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _REQUIRED = ("span_id", "input", "start_time")
 _MAX_BOUND_IDS = 5_000
+_QUOTED_VALUE = re.compile(r'ERROR:\s*(?:(?P<problem>[^":]+): |value )?"')
+"""How PostgreSQL quotes a value; a name that it quotes stands behind what it is the name of."""
+
 _CONNECTION_ERRORS = (
     "Connection refused",
     "timeout expired",
@@ -225,6 +229,10 @@ class PostgresTraceStore:
         except Error as error:
             kind = PermanentError if (error.sqlstate or "").startswith(("42", "22", "28")) else TransientError
             raise kind(f"trace store {self.name}: {_statement_error(error)}") from None
+        except OSError as error:
+            # What goes wrong while batches are streamed comes through Arrow, which knows no class of errors.
+            kind = TransientError if _is_lost(error) else PermanentError
+            raise kind(f"trace store {self.name}: {_statement_error(error)}") from None
         finally:
             connection.close()
 
@@ -241,7 +249,17 @@ def _literal(text: str) -> str:
 
 
 def _statement_error(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    """What the server said, without the value of a row: this is read by more people than the row is."""
+    line = str(error).splitlines()[0]
+    quoted = _QUOTED_VALUE.search(line)
+    if quoted is None:
+        return line
+    problem = quoted["problem"] or "out of range"
+    return f"a value cannot be read as its span column ({problem}); map another column, or mend the rows"
+
+
+def _is_lost(error: Exception) -> bool:
+    return any(reason in str(error) for reason in _CONNECTION_ERRORS)
 
 
 def _connection_error(error: Exception) -> str:

@@ -270,6 +270,28 @@ def test_a_server_that_cannot_hold_standard_strings_off_reads_hostile_segments(d
     assert found == ["s1"]
 
 
+@pytest.mark.parametrize(
+    ("column", "kind", "value", "problem"),
+    [
+        ("contexts", "text", "{what they said", "malformed array literal"),
+        ("contexts", "text", "{what they\nsaid", "malformed array literal"),
+        ("rubric_score", "text", 'what "they" said', "invalid input syntax for type double precision"),
+        ("rubric_score", "text", "1e999", "out of range"),
+    ],
+)
+def test_a_value_that_cannot_be_cast_is_not_quoted(dsn: str, column: str, kind: str, value: str, problem: str):
+    store = altered(dsn, [span()], f"ALTER TABLE {{t}} ALTER COLUMN {column} TYPE {kind} USING NULL")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"UPDATE {store.table} SET {column} = %s", (value,))
+
+    with pytest.raises(PermanentError) as raised:
+        list(store.iter_spans(WINDOW, SUPPORT))
+
+    assert str(raised.value) == (
+        f"trace store {store.name}: a value cannot be read as its span column ({problem}); map another column, or mend the rows"
+    )
+
+
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
 def test_the_window_is_utc_whatever_the_time_zone_of_the_database(dsn: str, zone: str):
     store = altered(dsn, [span("in", start_time=WINDOW.start), span("out", start_time=WINDOW.end)])

@@ -1,1 +1,1 @@
-"""Nobody sees another's data, as a property: random worlds with canaries in every text, the real pipeline, and a scan of all it left."""
+"""Nobody sees another's data: random worlds with a canary in every text, the real pipeline, and a scan of all that is left."""

@@ -56,7 +56,7 @@ class Ownership:
 
     @cached_property
     def everybody(self) -> frozenset[Owner]:
-        return frozenset(self.deployment.world.owners)
+        return frozenset(Owner(agent.name, name) for agent in self.deployment.config.agents for name in agent.tails)
 
     def of_branch(self, branch: str) -> frozenset[Owner]:
         """Of a branch under review, a follow-up of one, or the branch of a promotion; ``main`` is nobody's."""
@@ -83,10 +83,16 @@ class Ownership:
             return NOBODY
         segment = partition.partition("|")[2] or None
         return frozenset(
-            owner
-            for owner in self.deployment.world.owners
-            if owner.segment == segment and job.endswith(f"_{asset_prefix(self.deployment.agent(owner))}")
+            Owner(agent.name, segment)
+            for agent in self.deployment.config.agents
+            if segment in agent.tails and job.endswith(f"_{asset_prefix(agent)}")
         )
+
+    def asked_for(self, reader: Owner | None) -> frozenset[Owner] | None:
+        """Whose texts a run may send to a model: what tenants share is found and worded by comparing all of theirs."""
+        if reader is None or reader in self.deployment.world.owners:
+            return frozenset({reader}) if reader else None
+        return frozenset(one for one in self.everybody if one.agent == reader.agent)
 
     def runs_in(self, instance: dg.DagsterInstance) -> dict[str, frozenset[Owner]]:
         """Whose each run of a history is."""
@@ -100,8 +106,9 @@ class Ownership:
         weeks = [first.shifted(-1), *(first.shifted(n) for n in range(4))]
         assert last in weeks
         return [
-            (owner, self.deployment.agent(owner).tail_path(owner.segment, week))
-            for owner in self.deployment.world.owners
+            (Owner(agent.name, segment), agent.tail_path(segment, week))
+            for agent in self.deployment.config.agents
+            for segment in agent.tails
             for week in weeks
         ]
 
@@ -117,11 +124,12 @@ class Ownership:
     def _files(self) -> dict[str, frozenset[Owner]]:
         found = {path: frozenset({owner}) for owner, path in self._weeks}
         found[".gitignore"] = NOBODY
-        for owner in self.deployment.world.owners:
-            agent = self.deployment.agent(owner)
-            own = cases_paths(agent, owner.segment)
-            found |= dict.fromkeys(own[:-1], NOBODY) | {own[-1]: frozenset({owner})}
-            found[agent.rubric_path(owner.segment)] = NOBODY
+        for agent in self.deployment.config.agents:
+            for segment in agent.segment_names:
+                found[agent.rubric_path(segment)] = NOBODY
+                # What people wrote for all tenants before there was a tail, unless what tenants share goes there.
+                found[cases_paths(agent, segment)[0]] = NOBODY
+            found |= {cases_paths(agent, name)[-1]: frozenset({Owner(agent.name, name)}) for name in agent.tails}
         return found
 
     @cached_property
@@ -139,7 +147,7 @@ def artefacts_of(deployment: Deployment, played: Played) -> Iterator[Artefact]:
     for said in played.said:
         yield Artefact(said.where, said.text, said.readers, operational=True)
     for reader, asked in deployment.told.asked:
-        yield Artefact("request to a stand-in", asked, frozenset({reader}) if reader else None)
+        yield Artefact("request to a stand-in", asked, owners.asked_for(reader))
     yield from _files(deployment, owners)
     if not deployment.world.history_in_files:
         yield from _history_in_memory(deployment, owners)
@@ -166,32 +174,37 @@ def _files(deployment: Deployment, owners: Ownership) -> Iterator[Artefact]:
 
 def _state(path: Path, shown: str, parts: tuple[str, ...], owners: Ownership) -> Iterator[Artefact]:
     """A file under ``.tail``, decoded and as it is."""
-    if path.suffix == ".lock" or parts in ((".gitignore",), ("otel_files.sqlite",), ("otel_files.sqlite-wal",)):
-        readers: frozenset[Owner] | None = NOBODY
-    elif parts[0] == "frames":
-        readers = _of_frame(parts, owners)
-    elif parts[0] == "state":
-        _, agent, segment, _ = parts
-        readers = frozenset({Owner(agent, None if segment == WHOLE_AGENT else segment)})
-    elif parts[:2] == ("pull_requests", "numbers"):
-        readers = NOBODY
-    elif parts[0] == "pull_requests":
-        readers = owners.of_branch(BRANCH_PREFIX + "/".join(parts[1:]).removesuffix(".md"))
-    elif parts[0] in ("escalations", "alarms"):
-        readers = owners.of_issue(parts[1].removesuffix(".md"))
-    elif parts[0] == "github":
-        # Kept by the hash of a blob or a commit: whoever knows the hash has the content already.
-        readers = None
-    else:
-        raise UnknownArtefact(f"file {shown}")
-    yield Artefact(shown, path.read_bytes(), readers)
+    readers = _of_state(path, shown, parts, owners)
+    yield Artefact(shown, path.read_bytes(), readers, operational=parts[0] == "alarms")
     if path.suffix == ".parquet":
-        yield Artefact(
-            f"{shown} decoded", json.dumps(pl.read_parquet(path).to_dict(as_series=False), default=str), readers
-        )
+        rows = pl.read_parquet(path).to_dict(as_series=False)
+        yield Artefact(f"{shown} decoded", json.dumps(rows, default=str), readers)
     elif path.suffix == ".sqlite":
         for table, row in _rows(path):
             yield Artefact(f"{shown} table {table}", " ".join(map(str, row.values())), readers)
+
+
+def _of_state(path: Path, shown: str, parts: tuple[str, ...], owners: Ownership) -> frozenset[Owner] | None:
+    if path.suffix == ".lock" or parts in ((".gitignore",), ("otel_files.sqlite",), ("otel_files.sqlite-wal",)):
+        return NOBODY
+    if parts[:2] == ("pull_requests", "numbers"):
+        return NOBODY
+    match parts[0]:
+        case "frames":
+            return _of_frame(parts, owners)
+        case "state":
+            _, agent, segment, _ = parts
+            return frozenset({Owner(agent, None if segment == WHOLE_AGENT else segment)})
+        case "pull_requests":
+            return owners.of_branch(BRANCH_PREFIX + "/".join(parts[1:]).removesuffix(".md"))
+        case "escalations":
+            return owners.of_issue(parts[1].removesuffix(".md"))
+        case "alarms":
+            return NOBODY
+        case "github":
+            # Kept by the hash of a blob or a commit: whoever knows the hash has the content already.
+            return None
+    raise UnknownArtefact(f"file {shown}")
 
 
 def _of_frame(parts: tuple[str, ...], owners: Ownership) -> frozenset[Owner]:
@@ -199,10 +212,9 @@ def _of_frame(parts: tuple[str, ...], owners: Ownership) -> frozenset[Owner]:
     _, prefix, _asset, *cell = parts
     cell[-1] = cell[-1].rpartition(".")[0]
     segment = cell[1] if len(cell) > 1 else None
+    agents = owners.deployment.config.agents
     found = frozenset(
-        owner
-        for owner in owners.everybody
-        if asset_prefix(owners.deployment.agent(owner)) == prefix and owner.segment == segment
+        Owner(one.name, segment) for one in agents if asset_prefix(one) == prefix and segment in one.tails
     )
     if len(found) != 1:
         raise UnknownArtefact(f"frame {'/'.join(parts)}")
@@ -218,7 +230,7 @@ def _history(
         own = runs.get(path.stem)
         yield Artefact(shown, path.read_bytes(), owners.everybody if own is None else own, operational=True)
         for table, row in _rows(path):
-            yield _row_of_history(f"{shown} table {table}", row, runs)
+            yield _row_of_history(shown, table, row, runs)
     elif parts[0] == "storage":
         yield Artefact(shown, path.read_bytes(), runs.get(parts[1], NOBODY), operational=True)
     elif path.suffix in (".db-wal", ".db-shm", ".db-journal"):
@@ -237,13 +249,15 @@ def _history_in_memory(deployment: Deployment, owners: Ownership) -> Iterator[Ar
         for connection in (events, others):
             for table in sqlalchemy.inspect(connection).get_table_names():
                 for row in connection.execute(sqlalchemy.text(f'SELECT * FROM "{table}"')).mappings():
-                    yield _row_of_history(f"history table {table}", dict(row), runs)
+                    yield _row_of_history("history", table, dict(row), runs)
 
 
-def _row_of_history(where: str, row: dict[str, object], runs: dict[str, frozenset[Owner]]) -> Artefact:
+def _row_of_history(where: str, table: str, row: dict[str, object], runs: dict[str, frozenset[Owner]]) -> Artefact:
+    """A row is its run's; that of an asset holds what its newest materialization said, whichever cell that was of."""
     run = next((row[name] for name in _RUN_COLUMNS if row.get(name)), None)
     content = " ".join(str(value) for value in row.values() if isinstance(value, str | bytes))
-    return Artefact(where, content, runs.get(str(run), NOBODY), operational=True)
+    readers = None if table == "asset_keys" else runs.get(str(run), NOBODY)
+    return Artefact(f"{where} table {table}", content, readers, operational=True)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
@@ -302,7 +316,8 @@ def _github(deployment: Deployment, played: Played, owners: Ownership) -> Iterat
             readers = owners.of_issue(key[1])
         texts = [issue.body or "", *(comment.body for comment in issue.comments)]
         labels = [f"{label.name} {label.description or ''}" for label in issue.labels]
-        yield Artefact(f"body of {where}", "\n".join(texts), readers)
+        alarm = issue.pull is None and readers == NOBODY
+        yield Artefact(f"body of {where}", "\n".join(texts), readers, operational=alarm)
         yield Artefact(f"labels of {where}", "\n".join(labels), NOBODY)
     for first, last, reader in played.exchanges:
         for exchange in deployment.github.exchanges[first:last]:

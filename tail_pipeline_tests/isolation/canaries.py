@@ -7,8 +7,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["text", "name", "private"]
-"""A ``name`` is that of a tenant nobody declared, or how the traces spell one; ``private`` is what redaction takes out."""
+Kind = Literal["text", "name", "private", "written"]
+"""Most are ``text`` of a span. A ``name`` is that of a tenant nobody declared, or how the traces spell one; ``private`` is
+what redaction takes out; ``written`` is what a person put where it cannot be read, in a file that all reviewers have.
+"""
 
 _ALPHABET = "bcdfghjklmnpqrstvwxyz"
 _DIGITS = 6
@@ -17,12 +19,18 @@ _TOKEN = re.compile(rf"zq[{_ALPHABET}]{{{_DIGITS}}}qz", re.IGNORECASE)
 _TOKEN_BYTES = re.compile(_TOKEN.pattern.encode(), re.IGNORECASE)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Owner:
-    """Whose data it is: one segment of one agent; ``segment`` is None for an agent without any."""
+    """Whose data it is: one segment of one agent.
+
+    ``segment`` is None for an agent without any, and for what the tenants of an agent share.
+    """
 
     agent: str
     segment: str | None
+
+    def __lt__(self, other: Owner) -> bool:
+        return (self.agent, self.segment or "") < (other.agent, other.segment or "")
 
     def __str__(self) -> str:
         return f"{self.agent}/{self.segment}" if self.segment else self.agent
@@ -36,6 +44,11 @@ class Canary:
     owners: frozenset[Owner]
     where: str
     kind: Kind = "text"
+
+    def may_be_read_by(self, reader: Owner, min_tenants: int) -> bool:
+        """Its owners may, and what tenants share may hold what at least so many of them have."""
+        tenants = [one for one in self.owners if one.agent == reader.agent and one.segment]
+        return reader in self.owners or (reader.segment is None and self.kind == "text" and len(tenants) >= min_tenants)
 
     def __str__(self) -> str:
         whose = ", ".join(map(str, sorted(self.owners))) or "nobody"

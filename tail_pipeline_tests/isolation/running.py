@@ -13,10 +13,11 @@ from click.testing import CliRunner
 
 from tail_pipeline.adapters.eval_files import cases_paths, parse_tail
 from tail_pipeline.cli import main
-from tail_pipeline.defs.cells import mining_job_name
+from tail_pipeline.defs.cells import mining_job_name, shared_job_name
 from tail_pipeline.defs.deadline import DEADLINE_JOB, deadline_automation
 from tail_pipeline.defs.failures import failure_message
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
+from tail_pipeline.defs.progress import PROGRESS_LOGGER
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.pull_request import branch_of
 from tail_pipeline.domain.tail_file import TailCase, render
@@ -62,13 +63,19 @@ class Player:
             self._take(f"step {number}, {step.action}", step, owner, day)
         return self.played
 
-    def _take(self, where: str, step: Step, owner: Owner, day: MiningDay) -> None:
+    def _take(self, where: str, step: Step, owner: Owner, day: MiningDay) -> None:  # noqa: C901, PLR0912 one line an action
         match step.action:
             case "mine" | "mine_fresh":
                 self._mine(where, owner, day, fresh=step.action == "mine_fresh")
             case "mine_all":
                 for one in self._world.owners[:3]:
                     self._mine(where, one, day)
+            case "share":
+                self._share(where, owner, day)
+            case "review_shared":
+                self._share(where, owner, day)
+                self._review(Owner(owner.agent, None), day, step.choice)
+                self._command(where, None, "promote")
             case "mine_by_command":
                 self._command(where, owner, "mine", *_chosen(owner), "--day", day.key)
             case "review":
@@ -85,8 +92,6 @@ class Player:
                 self._sensors(where, day)
             case "validate":
                 self._command(where, None, "validate")
-            case "check_files":
-                self._check_files(where, owner)
             case "break_cases":
                 self._break(where, owner, day, self._cases_path(owner), step)
             case "break_tail":
@@ -99,8 +104,19 @@ class Player:
 
     def _mine(self, where: str, owner: Owner, day: MiningDay, *, fresh: bool = False) -> bool:
         agent = self._deployment.agent(owner)
-        config = {"ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}}}
+        config: dict[str, object] = {"ops": {f"{asset_prefix(agent)}__tail_yaml": {"config": {"fresh": fresh}}}}
+        if not self._world.history_in_files:
+            config["loggers"] = {PROGRESS_LOGGER: {}}
         return self._run(where, owner, mining_job_name(agent), partition_key(day, owner.segment), config)
+
+    def _share(self, where: str, owner: Owner, day: MiningDay) -> None:
+        """Three tenants of an agent are mined, and then the file that they share is made, once they share one."""
+        agent = self._deployment.agent(owner)
+        if not agent.has_shared_tail:
+            return
+        for segment in agent.segment_names[:3]:
+            self._mine(where, Owner(agent.name, segment), day)
+        self._run(where, Owner(agent.name, None), shared_job_name(agent), day.key)
 
     def _promote(self, where: str, owner: Owner, day: MiningDay) -> None:
         agent = self._deployment.agent(owner)
@@ -125,21 +141,6 @@ class Player:
         with self._reading(where, None, readers=frozenset()):
             self._deployment.definitions.resolve_job_def(DEADLINE_JOB).execute_in_process(
                 instance=self._deployment.instance, run_config=config, raise_on_error=False
-            )
-
-    def _check_files(self, where: str, owner: Owner) -> None:
-        """The check that people execute alone after the rubric has changed; it looks at all segments at once."""
-        deployment = self._deployment
-        agent = deployment.agent(owner)
-        key = dg.AssetCheckKey(dg.AssetKey([asset_prefix(agent), "tail_yaml"]), "file_matches_rubric")
-        checks = [one for one in deployment.definitions.asset_checks or [] if key in one.check_keys]
-        with self._reading(where, None, readers=frozenset()):
-            dg.materialize(
-                checks,
-                selection=dg.AssetSelection.checks(key),
-                instance=deployment.instance,
-                resources=deployment.definitions.resources,
-                raise_on_error=False,
             )
 
     def _sensors(self, where: str, day: MiningDay) -> None:
@@ -237,12 +238,12 @@ class Player:
         """Somebody breaks a file of one owner; that one and the next are mined, everything is checked, it is mended."""
         deployment = self._deployment
         before = deployment.read("main", path)
-        word = deployment.aviary.word(frozenset({owner}), f"in a broken file of {owner}")
+        word = deployment.aviary.word(frozenset({owner}), f"in a broken file of {owner}", "written")
         broken = (
-            f"cases:\n  - {{id: {word}, input: 5, source: {word}}}\n",
+            f"cases:\n  - {{id: x, input: [{word}], source: {word}, status: {word}}}\n",
             f"cases:\n  - id: [{word}\n",
-            f"{word}: yes\niso_week: {word}\ncases: {word}\n",
-            f"cases:\n  - id: x\n    input: &{word} a\n    {word}: *{word}\n",
+            f"agent: 5\niso_week: {word}\ncases: {word}\n",
+            f"cases:\n  - id: x\n    input: &a {word}\n    expected: *a\n",
         )
         deployment.push("main", path, broken[step.choice % len(broken)])
         others = [one for one in self._world.owners if one != owner]

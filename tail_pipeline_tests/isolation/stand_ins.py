@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tail_pipeline.domain.model_drafts import DRAFT_INSTRUCTIONS
+from tail_pipeline.domain.shared_rewriting import REWRITING_INSTRUCTIONS
 from tail_pipeline.domain.titling import TITLE_INSTRUCTIONS
 from tail_pipeline_tests import agent_server, model_server
 from tail_pipeline_tests.isolation.canaries import Aviary, Owner
@@ -60,6 +61,10 @@ class Told:
         said = f"{words} {self._own('an answer of the judge')}"
         if request.system.startswith(TITLE_INSTRUCTIONS):
             return {"title": f"About {said}"[:60]}
+        if request.system.startswith(REWRITING_INSTRUCTIONS):
+            # Half of what it is asked it copies, which no tenant may be shown.
+            copied = len(self.asked) % 2 == 0
+            return {"title": "Help wanted", "input": f"Please help with {words}" if copied else "Please help me"}
         if request.system.startswith(DRAFT_INSTRUCTIONS):
             return {"expected": f"policy=0.97 A better answer, {said}."}
         found = grade(request.system, request.user)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from tail_pipeline_tests.adapters.otlp_traffic import Tracing, requests_of, write_otlp
 from tail_pipeline_tests.adapters.trace_writers import DSN_ENV, json_line, make_table, write_lines, write_parquet
 from tail_pipeline_tests.isolation.traffic import Row, Traffic
@@ -26,13 +28,25 @@ def write_traffic(traffic: Traffic, checkout: Path, dsn: str | None) -> dict[str
             return {"store": "files", "path": "traces/*.parquet"}
         case "postgres":
             assert dsn, "a world with a table needs a server"
-            # Some teams keep lists as text: what is no list cannot be cast, and PostgreSQL says so with the value.
-            return {"store": "postgres", "dsn_env": DSN_ENV, "table": make_table(dsn, rows)}
+            table = make_table(dsn, rows)
+            if "uncastable" in traffic.world.odd:
+                _spoil_a_list(traffic, dsn, table)
+            return {"store": "postgres", "dsn_env": DSN_ENV, "table": table}
         case "otel":
             write_otlp(checkout / "traces" / "all.jsonl", requests_of(_traced(traffic, rows).spans))
             attributes = {"agent": ["agent"], "correction": ["user.correction"]}
             return {"store": "otel", "path": "traces/*.jsonl", "attributes": attributes}
     raise AssertionError(traffic.world.store)
+
+
+def _spoil_a_list(traffic: Traffic, dsn: str, table: str) -> None:
+    """Some teams keep lists as text: what is no list cannot be cast, and PostgreSQL says so with the value."""
+    row = traffic.rows[0]
+    readers = traffic.owners_of(row["agent"], row["tenant"], row["node_class"])
+    value = "{" + traffic.aviary.word(readers, "a list that is none")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"ALTER TABLE {table} ALTER COLUMN contexts TYPE text USING NULL")
+        connection.execute(f"UPDATE {table} SET contexts = %s WHERE span_id = %s", (value, row["span_id"]))
 
 
 def _traced(traffic: Traffic, rows: Sequence[Row]) -> Tracing:

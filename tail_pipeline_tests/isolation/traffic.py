@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tail_pipeline.domain.weeks import MiningDay, Window
-from tail_pipeline_tests.isolation.canaries import Aviary, Owner
+from tail_pipeline_tests.isolation.canaries import Aviary, Kind, Owner
 from tail_pipeline_tests.isolation.worlds import World
 
 Row = dict[str, Any]
@@ -127,7 +127,8 @@ class Traffic:
                 self.owners_of(columns["agent"], columns["tenant"], columns["node_class"]) if kept else frozenset()
             )
             row = self._row(columns, window, "malformed", owners=readers, where="an unusable row")
-            match number % 3:
+            # The shipped table refuses feedback that nobody knows.
+            match 1 if self.world.store == "postgres" else number % 3:
                 case 0:
                     self.rows.append(row | {"user_feedback": self.nobodys("feedback of an unusable row")})
                 case 1:
@@ -195,17 +196,25 @@ class Traffic:
         def said(column: str, lead: str) -> str:
             key = (*(shared or (str(number),)), column)
             if key not in self._shared:
-                self._shared[key] = self._said(lead, reads, f"text of all, {shared}" if shared else where, column)
+                place = f"text of all, {shared}" if shared else where
+                # An address becomes another placeholder for each tenant, so that the texts would not be the same.
+                self._shared[key] = self._said(lead, reads, place, column, address=not shared)
             return self._shared[key]
 
         def identifier(column: str, same: str | None) -> str:
             key = (column, same or str(number))
             if key not in self._shared:
                 whose, place = (everybody, f"{column} of all") if same else (owners, f"{where}, {column}")
-                self._shared[key] = f"{column}-{self.aviary.word(whose, place)}"
+                # A row of a table has no other name than its id.
+                kind: Kind = "name" if column == "span" and not owners else "text"
+                self._shared[key] = f"{column}-{self.aviary.word(whose, place, kind)}"
             return self._shared[key]
 
         same_trace = trace if self._shares_traces(columns) else None
+        same_span = trace if "span" in self.world.shared and owners else None
+        if same_span and self.world.store == "postgres":
+            # The two together are the key of the shipped table.
+            same_trace = None
         if same_trace and self.world.store == "otel":
             # In one trace of OpenTelemetry two agents are one turn.
             same_trace = f"{same_trace} of {columns['agent']}"
@@ -213,7 +222,7 @@ class Traffic:
             "_where": where,
             **columns,
             "trace_id": identifier("trace", same_trace),
-            "span_id": identifier("span", same_trace if "span" in self.world.shared and owners else None),
+            "span_id": identifier("span", same_span),
             "session_id": identifier("session", "one" if "session" in self.world.shared else None),
             "model": f"model-{self.aviary.word(owners, f'{where}, model')}",
             "input": said("input", text),
@@ -234,12 +243,14 @@ class Traffic:
             return False
         return self.world.store != "otel" or columns["tenant"] is not None or len(set(self.spellings.values())) > 1
 
-    def _said(self, lead: str, owners: frozenset[Owner], where: str, column: str) -> str:
-        """A text with canaries at its start, in its middle and in an address at its end."""
+    def _said(self, lead: str, owners: frozenset[Owner], where: str, column: str, *, address: bool = True) -> str:
+        """A text with canaries at its start, in its middle and, where there is one, in an address at its end."""
         first, middle = (self.aviary.word(owners, f"{where}, {column}") for _ in range(2))
-        address = self.aviary.word(owners, f"{where}, address in {column}", "private")
         hostile = _HOSTILE[len(self.aviary.known) % len(_HOSTILE)] if "hostile" in self.world.odd else ""
-        return f"{lead} {first} {hostile}{middle} write to {address}@mail.example"
+        text = f"{lead} {first} {hostile}{middle}"
+        if not address:
+            return text
+        return f"{text} write to {self.aviary.word(owners, f'{where}, address in {column}', 'private')}@mail.example"
 
     def nobodys(self, where: str) -> str:
         """A word that may turn up nowhere."""

@@ -1,19 +1,19 @@
-"""Random worlds: agents and tenants, their traffic, what they share, and what happens to them, as Hypothesis draws it."""
+"""Random worlds: agents and tenants, their traffic, what they share, and what happens to them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from random import Random
 from typing import Literal
-
-from hypothesis import strategies as st
 
 from tail_pipeline.domain.weeks import Cadence, MiningDay
 from tail_pipeline_tests.isolation.canaries import Owner
 
 Store = Literal["jsonl", "parquet", "postgres", "otel"]
 Split = Literal["tenant", "node_class"]
-SplitTraffic = Literal["trace", "span", "session", "text"]
+Shared = Literal["trace", "span", "session", "text"]
 Oddity = Literal[
     "no_tenant",
     "undeclared",
@@ -24,12 +24,19 @@ Oddity = Literal[
     "judgement_no_number",
     "uncastable",
 ]
+SHARED: tuple[Shared, ...] = ("trace", "span", "session", "text")
+ODD: tuple[Oddity, ...] = (
+    *("no_tenant", "undeclared", "malformed", "mostly_malformed", "hostile", "late_feedback", "judgement_no_number"),
+    "uncastable",
+)
 Action = Literal[
     "mine",
     "mine_by_command",
     "mine_fresh",
     "mine_all",
+    "share",
     "review",
+    "review_shared",
     "promote",
     "promote_by_command",
     "escalate",
@@ -39,7 +46,6 @@ Action = Literal[
     "break_cases",
     "break_tail",
     "outage",
-    "check_files",
 ]
 Outage = Literal["store", "judge", "target", "endpoint", "repository"]
 OUTAGES: tuple[Outage, ...] = ("store", "judge", "target", "endpoint", "repository")
@@ -92,7 +98,7 @@ class World:
     agent_column: bool = True
     history_in_files: bool = False
     max_clusters: int = 20
-    shared: frozenset[SplitTraffic] = frozenset()
+    shared: frozenset[Shared] = frozenset()
     odd: frozenset[Oddity] = frozenset()
 
     @cached_property
@@ -112,91 +118,63 @@ class World:
         return next(one for one in self.agents if one.name == name)
 
 
-@st.composite
-def agents(draw: st.DrawFn) -> tuple[AgentPlan, ...]:
+def random_world(chance: Random, stores: Sequence[Store] = ("jsonl", "jsonl", "parquet", "otel")) -> World:
+    """A world by chance; ``stores`` are as likely as they are named."""
+    return World(
+        agents=_agents(chance),
+        steps=_steps(chance),
+        cadence=chance.choice(("weekly", "weekly", "daily")),
+        store=chance.choice(stores),
+        github=chance.random() < 0.12,
+        judge=chance.random() < 0.2,
+        target=chance.choice(("none", "python", "python", "http", "model")),
+        embeddings=chance.random() < 0.2,
+        agent_column=chance.random() < 0.7,
+        history_in_files=chance.random() < 0.15,
+        max_clusters=chance.choice((1, 20, 20)),
+        shared=frozenset(one for one in SHARED if chance.random() < 0.5),
+        odd=frozenset(one for one in ODD if chance.random() < _OFTEN.get(one, 0.1)),
+    )
+
+
+def _agents(chance: Random) -> tuple[AgentPlan, ...]:
     """One agent with tenants or nodes, or two that share a store, with eval directories of their own."""
-    shape = draw(st.sampled_from(["tenants", "tenants", "tenants", "nodes", "two agents", "two agents with tenants"]))
-    names = draw(st.permutations(_NAMES))[: draw(st.integers(1, 6))]
-    match shape:
+    names = tuple(chance.sample(_NAMES, chance.randint(1, len(_NAMES))))
+    own_dirs, spelled = chance.random() < 0.3, chance.random() < 0.5
+    match chance.choice(("tenants", "tenants", "tenants", "nodes", "two agents", "two agents with tenants")):
         case "tenants":
-            return (
-                AgentPlan(
-                    "support",
-                    "eval",
-                    tuple(names),
-                    own_dirs=draw(st.booleans()),
-                    spelled_otherwise=draw(st.booleans()),
-                ),
-            )
+            return (AgentPlan("support", "eval", names, own_dirs=own_dirs, spelled_otherwise=spelled),)
         case "nodes":
-            return (AgentPlan("studio", "eval", tuple(names), split="node_class", own_dirs=True),)
+            return (AgentPlan("studio", "eval", names, split="node_class", own_dirs=True),)
         case "two agents":
             return (AgentPlan("drafter", "eval/drafter"), AgentPlan("verifier", "eval/verifier"))
-        case _:
-            half = tuple(names[:3])
-            return (
-                AgentPlan("drafter", "eval/drafter", half, spelled_otherwise=draw(st.booleans())),
-                AgentPlan("verifier", "eval/verifier", half),
-            )
-
-
-_MINING: tuple[Action, ...] = ("mine", "mine", "mine", "mine", "mine_by_command", "mine_fresh", "mine_all")
-_REST: tuple[Action, ...] = (
-    "review",
-    "review",
-    "promote",
-    "promote_by_command",
-    "escalate",
-    "deadline",
-    "sensors",
-    "validate",
-    "break_cases",
-    "break_tail",
-    "outage",
-    "outage",
-    "check_files",
-)
-
-
-def steps() -> st.SearchStrategy[tuple[Step, ...]]:
-    """A first week of somebody is mined; then a few things happen, most of them to cells that were mined before."""
-    numbers = st.integers(0, 5)
-    first = st.builds(Step, st.just("mine"), numbers, st.integers(0, 1), numbers)
-    mining = st.builds(Step, st.sampled_from(_MINING), numbers, st.integers(0, 2), numbers)
-    other = st.builds(Step, st.sampled_from(_REST), numbers, st.integers(0, 2), numbers)
-    later = st.lists(st.one_of(mining, other, other), min_size=1, max_size=3)
-    return st.builds(lambda one, more: (one, *more), first, later)
-
-
-def worlds(stores: tuple[Store, ...] = ("jsonl", "jsonl", "parquet", "otel")) -> st.SearchStrategy[World]:
-    rarely = st.sampled_from([False, False, False, False, True])
-    return st.builds(
-        World,
-        agents=agents(),
-        steps=steps(),
-        cadence=st.sampled_from(["weekly", "weekly", "daily"]),
-        store=st.sampled_from(stores),
-        github=st.sampled_from([False] * 7 + [True]),
-        judge=rarely,
-        target=st.sampled_from(["none", "python", "python", "http", "model"]),
-        embeddings=rarely,
-        agent_column=st.booleans(),
-        history_in_files=rarely,
-        max_clusters=st.sampled_from([1, 20, 20]),
-        shared=st.frozensets(st.sampled_from(["trace", "span", "session", "text"])),
-        odd=st.frozensets(
-            st.sampled_from(
-                [
-                    "no_tenant",
-                    "undeclared",
-                    "malformed",
-                    "mostly_malformed",
-                    "hostile",
-                    "late_feedback",
-                    "judgement_no_number",
-                    "uncastable",
-                ]
-            ),
-            max_size=5,
-        ),
+    return (
+        AgentPlan("drafter", "eval/drafter", names[:3], spelled_otherwise=spelled),
+        AgentPlan("verifier", "eval/verifier", names[:3]),
     )
+
+
+def _steps(chance: Random) -> tuple[Step, ...]:
+    """Some cell is mined; then one to three things happen, half of them to whom or what was mined before."""
+    first = Step("mine", chance.randint(0, 5), chance.randint(0, 1), chance.randint(0, 5))
+    later = []
+    for _ in range(chance.randint(1, 3)):
+        action = chance.choice(_MINING if chance.random() < 0.3 else _REST)
+        same = chance.random() < 0.5
+        owner, day = (first.owner, first.day) if same else (chance.randint(0, 5), chance.randint(0, 2))
+        later.append(Step(action, owner, day, chance.randint(0, 5)))
+    return (first, *later)
+
+
+_MINING: tuple[Action, ...] = ("mine", "mine", "mine", "mine_by_command", "mine_fresh", "mine_all")
+_REST: tuple[Action, ...] = (
+    *("share", "review_shared", "review", "review", "promote", "promote_by_command", "escalate"),
+    *("deadline", "sensors", "validate", "break_cases", "break_tail", "outage", "outage"),
+)
+_OFTEN: dict[Oddity, float] = {
+    "no_tenant": 0.5,
+    "undeclared": 0.5,
+    "late_feedback": 0.5,
+    "hostile": 0.3,
+    "malformed": 0.3,
+}
