@@ -238,7 +238,7 @@ class PrivateValueRedactor:
 
         Only what is private by its shape counts: in a row of digits anything might be read.
         """
-        if not any(one.kind in _PRIVATE_IN_IDS for one in self._recognised(text, may_hold)):
+        if _HEX_ID.fullmatch(text) or not any(one.kind in _PRIVATE_IN_IDS for one in self._recognised(text, may_hold)):
             return text, Counter()
         digest = blake2b(text.encode(), key=blake2b(self._salt.encode()).digest(), digest_size=16).hexdigest()
         return f"redacted-{digest}", Counter({"ID": 1})
@@ -289,6 +289,8 @@ class PrivateValueRedactor:
 
 
 _PRIVATE_IN_IDS = frozenset({PrivateKind.EMAIL, PrivateKind.KEY, PrivateKind.PASSWORD})
+_HEX_ID = re.compile(r"[0-9a-fA-F-]*")
+"""What ids of traces mostly are; none of these kinds is spelt with such letters alone, and a large week has many."""
 
 
 class _Allowed:
