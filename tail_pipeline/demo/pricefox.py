@@ -254,6 +254,7 @@ class _ShopDay:
 EXAMPLE = Example(
     eval_dir="eval/examples/pricefox",
     write_traffic=write_traffic,
-    first_day=MiningDay.parse("2026-W16-6"),
-    last_day=MiningDay.parse("2026-W17-1"),
+    # All shops on one day take minutes; the traffic goes on for a week.
+    first_day=MiningDay.parse("2026-W16-2"),
+    last_day=MiningDay.parse("2026-W16-2"),
 )
