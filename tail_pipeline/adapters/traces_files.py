@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import polars as pl
 
 from tail_pipeline.domain.errors import PermanentError, TransientError
 from tail_pipeline.domain.spans import (
+    CHECKED_COLUMNS,
     MAX_BATCH_ROWS,
     SPAN_SCHEMA,
     BadSpan,
@@ -33,6 +34,7 @@ from tail_pipeline.domain.spans import (
 from tail_pipeline.domain.weeks import Window
 
 _COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _PYTHON_TYPES: dict[type[pl.DataType], Any] = {
     pl.String: str,
     pl.List: list[str],
@@ -71,7 +73,8 @@ class FileTraceStore:
 
     def count_by_segment(self, window: Window, agent: str, column: str) -> dict[str | None, int]:
         counts: dict[str | None, int] = {}
-        for batch in self._read(in_window("start_time", window) & SegmentFilter(agent).expression()):
+        wanted = in_window("start_time", window) & SegmentFilter(agent).expression()
+        for batch in self._read(wanted, {*CHECKED_COLUMNS, column}):
             for value, count in batch.frame.group_by(column).len().iter_rows():
                 counts[value] = counts.get(value, 0) + count
         return counts
@@ -85,9 +88,10 @@ class FileTraceStore:
             )
         return files
 
-    def _read(self, keep: pl.Expr) -> Iterator[SpanBatch]:
+    def _read(self, keep: pl.Expr, needed: Collection[str] = SPAN_SCHEMA) -> Iterator[SpanBatch]:
+        """The rows to keep; columns that are not ``needed`` may be null."""
         for path in self._paths():
-            rows = self._parquet(path, keep) if path.suffix == ".parquet" else self._json_lines(path, keep)
+            rows = self._parquet(path, keep) if path.suffix == ".parquet" else self._json_lines(path, keep, needed)
             for batch in rows:
                 if batch.frame.height or batch.bad or batch.passed_over:
                     yield batch
@@ -109,43 +113,78 @@ class FileTraceStore:
         except pl.exceptions.PolarsError as error:
             raise PermanentError(f"{shown}: not a readable Parquet file: {error}") from error
 
-    def _json_lines(self, path: Path, keep: pl.Expr) -> Iterator[SpanBatch]:
+    def _json_lines(self, path: Path, keep: pl.Expr, needed: Collection[str]) -> Iterator[SpanBatch]:
         shown = self._shown(path)
-        fields = {name: self.columns.get(name, name) for name in SPAN_SCHEMA}
-        decoder = msgspec.json.Decoder(_row_type(fields))
-        rows: list[tuple[Any, ...]] = []
-        lines: list[int] = []
-        bad: list[BadSpan] = []
+        lines = _Lines(shown, keep, self._fields(keep.meta.root_names()), self._fields(needed))
         number = 0
         try:
             with _opened(path) as file:
                 for number, line in enumerate(file, start=1):
-                    if line.isspace():
-                        continue
-                    try:
-                        rows.append(_values(decoder.decode(line), fields))
-                        lines.append(number)
-                    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                        bad.append(BadSpan(f"{shown}:{number}", _reason(error)))
-                    if len(rows) == MAX_BATCH_ROWS:
-                        yield _batch(rows, lines, bad, shown, keep)
-                        rows, lines, bad = [], [], []
+                    if not line.isspace():
+                        lines.add(number, line)
+                    if len(lines) == MAX_BATCH_ROWS:
+                        yield lines.batch()
         except OSError as error:
             if isinstance(error, FileNotFoundError | PermissionError):
                 raise TransientError(f"trace store {self.name}: cannot open {shown}: {error.strerror}") from error
-            bad.append(BadSpan(f"{shown}:{number + 1}", f"the file is cut or corrupt from here on: {error}"))
-        yield _batch(rows, lines, bad, shown, keep)
+            lines.bad.append(BadSpan(f"{shown}:{number + 1}", f"the file is cut or corrupt from here on: {error}"))
+        yield lines.batch()
+
+    def _fields(self, names: Collection[str]) -> dict[str, str]:
+        """Span columns and what the file calls them."""
+        return {name: self.columns.get(name, name) for name in SPAN_SCHEMA if name in names}
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.repo_dir).as_posix() if path.is_relative_to(self.repo_dir) else str(path)
 
 
-def _batch(rows: list[tuple[Any, ...]], lines: list[int], bad: list[BadSpan], shown: str, keep: pl.Expr) -> SpanBatch:
-    frame = pl.DataFrame(rows, schema=SPAN_SCHEMA, orient="row")
-    frame = frame.with_columns(pl.Series("_line", lines, dtype=pl.Int64)).filter(keep)
-    places = pl.select(pl.format("{}:{}", pl.lit(shown), frame["_line"])).to_series()
-    batch = checked(frame.drop("_line"), places)
-    return SpanBatch(batch.frame, [*bad, *batch.bad], passed_over=len(rows) - frame.height)
+class _Lines:
+    """Lines of a file until there are enough for a batch.
+
+    Of each only the fields that decide whether it is kept are read, and all that is needed of those that are: a file
+    that holds two hundred tenants is read by the runs of all of them.
+    """
+
+    def __init__(self, shown: str, keep: pl.Expr, deciding: dict[str, str], needed: dict[str, str]) -> None:
+        self._shown, self._keep = shown, keep
+        self._deciding, self._needed = deciding, needed
+        self._decide = msgspec.json.Decoder(_row_type(deciding))
+        self._decode = msgspec.json.Decoder(_row_type(needed))
+        self._read: list[tuple[int, bytes]] = []
+        self._decided: list[tuple[Any, ...]] = []
+        self.bad: list[BadSpan] = []
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def add(self, number: int, line: bytes) -> None:
+        try:
+            self._decided.append(_values(self._decide.decode(line), self._deciding))
+            self._read.append((number, line))
+        except _UNREADABLE as error:
+            self._refuse(number, error)
+
+    def batch(self) -> SpanBatch:
+        """What there is so far, which is forgotten."""
+        schema = {name: SPAN_SCHEMA[name] for name in self._deciding}
+        kept = pl.DataFrame(self._decided, schema=schema, orient="row").select(self._keep.alias("kept"))["kept"]
+        rows, numbers = [], []
+        for place in kept.arg_true():
+            number, line = self._read[place]
+            try:
+                rows.append(_values(self._decode.decode(line), self._needed))
+                numbers.append(number)
+            except _UNREADABLE as error:
+                self._refuse(number, error)
+        frame = pl.DataFrame(rows, schema={name: SPAN_SCHEMA[name] for name in self._needed}, orient="row")
+        places = pl.select(pl.format("{}:{}", pl.lit(self._shown), pl.Series(numbers, dtype=pl.Int64))).to_series()
+        batch = checked(conformed(frame, self._shown), places)
+        found = SpanBatch(batch.frame, [*self.bad, *batch.bad], passed_over=len(self._read) - len(kept.arg_true()))
+        self._read, self._decided, self.bad = [], [], []
+        return found
+
+    def _refuse(self, number: int, error: Exception) -> None:
+        self.bad.append(BadSpan(f"{self._shown}:{number}", _reason(error)))
 
 
 def _row_type(fields: Mapping[str, str]) -> type[msgspec.Struct]:

@@ -140,6 +140,13 @@ def _is_readable(found: Any, dtype: Any) -> bool:
     return found in (dtype, pl.Null) or type(found) in _READ_AS.get(type(dtype), ())
 
 
+CHECKED_COLUMNS = (
+    *("trace_id", "span_id", "input", "contexts", "labels", "user_feedback"),
+    *("start_time", "end_time"),
+)
+"""What ``checked`` decides by."""
+
+
 def checked(frame: pl.DataFrame, places: pl.Series) -> SpanBatch:
     """Split rows that already have the span schema's dtypes into good ones and named bad ones.
 
