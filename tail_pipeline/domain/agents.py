@@ -159,11 +159,13 @@ class Agent(_Strict):
 
     @property
     def has_shared_tail(self) -> bool:
-        """Whether several tenants share one eval_dir, and with it a file of what at least ``min_tenants`` of them ask."""
-        own = self.segments
-        return (
-            own is not None and own.by is SegmentBy.TENANT and not own.eval_dir and len(own.values) >= self.min_tenants
-        )
+        """Whether there is a file of what at least ``min_tenants`` of them ask."""
+        return self.tenants_share_a_directory and len(self.segment_names) >= self.min_tenants
+
+    @property
+    def tenants_share_a_directory(self) -> bool:
+        """Whether the file that tenants share is theirs, also while they are too few for one."""
+        return self.segments is not None and self.segments.by is SegmentBy.TENANT and not self.segments.eval_dir
 
     @property
     def tails(self) -> list[str | None]:
@@ -263,7 +265,7 @@ def cross_check(config: AgentsConfig) -> Iterator[tuple[Path, str]]:
         if agent.segments and agent.segments.eval_dir and SEGMENT_PLACEHOLDER not in agent.segments.eval_dir:
             yield (*here, "segments", "eval_dir"), f"must contain {SEGMENT_PLACEHOLDER}, or all segments would share it"
             continue
-        for segment in agent.tails:
+        for segment in [*agent.segment_names, None] if agent.tenants_share_a_directory else agent.segment_names:
             tail_dir = agent.tail_dir_of(segment)
             if (other := tail_dirs.setdefault(tail_dir, agent.name)) != agent.name:
                 yield (
