@@ -77,7 +77,12 @@ class Player:
                 self._review(Owner(owner.agent, None), day, step.choice)
                 self._command(where, None, "promote")
             case "mine_by_command":
-                self._command(where, owner, "mine", *_chosen(owner), "--day", day.key)
+                # After the last tenant of a day the command also makes what they share.
+                shares = self._deployment.agent(owner).has_shared_tail
+                self._deployment.told.several = Owner(owner.agent, None) if shares else None
+                reader = None if shares else owner
+                self._command(where, reader, "mine", *_chosen(owner), "--day", day.key)
+                self._deployment.told.several = None
             case "review":
                 self._review(owner, day, step.choice)
             case "promote":

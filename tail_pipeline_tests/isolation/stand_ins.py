@@ -17,7 +17,8 @@ from tail_pipeline_tests.scripted_judge import grade
 
 @dataclass
 class Told:
-    """What the stand-ins of one world answer; ``reader`` is whose run is under way, None where that could be several.
+    """What the stand-ins of one world answer; ``reader`` is whose run is under way, None where that could be several:
+    of all tenants of ``several`` then.
 
     Every answer has a word of its own, which belongs to that reader: an answer that another tenant's run is given
     from a cache shows, also where both asked the very same.
@@ -25,19 +26,20 @@ class Told:
 
     aviary: Aviary
     reader: Owner | None = None
+    several: Owner | None = None
     failing: str | None = None
     asked: list[tuple[Owner | None, str]] = field(default_factory=list)
 
     def answer(self, asked: str, contexts: Sequence[str]) -> str:
         """The agent as it is now: about what it was asked, or an error that quotes it."""
-        self.asked.append((self.reader, "\n".join([asked, *contexts])))
+        self.asked.append((self.reader or self.several, "\n".join([asked, *contexts])))
         if self.failing == "target":
             raise ValueError(f"cannot answer {asked}")
         return f"policy=0.5 § 1: {asked[:200]} {self._own('an answer of the agent')}."
 
     def serve(self, request: Request) -> Reply:
         """The endpoint of all models: judge, titles, drafts, the agent's own model, embeddings."""
-        self.asked.append((self.reader, str(request.body)))
+        self.asked.append((self.reader or self.several, str(request.body)))
         if request.path.endswith("/embeddings"):
             return model_server.usual(request)
         if self.failing == "judge":
@@ -52,7 +54,7 @@ class Told:
         """The agent behind an address; one that fails answers with what it was asked."""
         said = "\n".join([request.input, *request.body["context"]])
         if self.failing == "target":
-            self.asked.append((self.reader, said))
+            self.asked.append((self.reader or self.several, said))
             return agent_server.text_reply(f"cannot answer {request.input}", status=422)
         return agent_server.output_reply(self.answer(request.input, request.body["context"]))
 
