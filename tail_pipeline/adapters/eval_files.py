@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -174,20 +174,21 @@ def undecided(text: str, path: str) -> list[Finding]:
     return findings
 
 
-def check_published_tails(repository: Repository, agent: Agent, segment: str | None) -> PublishedFindings:
-    """The segment's tail files, wherever they are; under review is one on a tail branch nobody merged or deleted."""
+def check_published_tails(repository: Repository, agent: Agent, segments: Iterable[str | None]) -> PublishedFindings:
+    """The tail files of these segments, wherever they are; under review is one on a branch nobody merged or deleted."""
     found = PublishedFindings(0, [], [])
-    rubric_path = agent.rubric_path(segment)
-    rubric = load_rubric(repository, rubric_path)
-    for file in repository.tail_files(agent.tail_dir_of(segment)):
-        found = replace(found, read=found.read + 1)
-        try:
-            tail = parse_tail_of(segment, file.text, place(file))
-        except InvalidFile as error:
-            found.errors.extend(error.findings)
-            continue
-        if file.branch and not file.abandoned:
-            found.outdated.extend(_outdated(file.text, place(file), tail, rubric, rubric_path))
+    for segment in segments:
+        rubric_path = agent.rubric_path(segment)
+        rubric = load_rubric(repository, rubric_path)
+        for file in repository.tail_files(agent.tail_dir_of(segment)):
+            found = replace(found, read=found.read + 1)
+            try:
+                tail = parse_tail_of(segment, file.text, place(file))
+            except InvalidFile as error:
+                found.errors.extend(error.findings)
+                continue
+            if file.branch and not file.abandoned:
+                found.outdated.extend(_outdated(file.text, place(file), tail, rubric, rubric_path))
     return found
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from tail_pipeline.adapters.eval_files import check_published_tails
+from tail_pipeline.defs.cells import PARTITION_TAG, cell_of_key
 from tail_pipeline.defs.failures import as_dagster_failures
-from tail_pipeline.defs.partitions import asset_prefix, parse_partition_key, partitions_of
+from tail_pipeline.defs.partitions import asset_prefix, partitions_of
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.collection import Collected
@@ -142,28 +143,27 @@ def undecided_cases(ids: Sequence[str]) -> dg.AssetCheckResult:
 
 
 def published_file_check(agent: Agent) -> dg.AssetChecksDefinition:
-    """Reads the tail files and the rubric on the base branch, after the pull request where one is made.
+    """Reads tail files and the rubrics on the base branch: a segment's after its pull request, alone all of the agent's.
 
-    Without segments it has no partition: it asks about all files, and only then the UI runs a check on its own. With
-    segments a run asks about those of its own segment, so that no tenant's run reads, or pays for, the others' files.
+    It has no partition: the UI runs a check on its own only then. A run of one segment says nothing of another's files:
+    their text is not its business, and with many segments reading all of them each time would take most of the run.
     """
     prefix = asset_prefix(agent)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)
 
-        @dg.asset_check(
-            asset=dg.AssetKey([prefix, "tail_yaml"]),
-            name=FILE_MATCHES_RUBRIC,
-            additional_deps=[dg.AssetKey([prefix, "tail_pr"])],
-            description="Every tail file can be read, and those under review were mined under the rubric on main.",
-            partitions_def=partitions_of(agent) if agent.segments else None,
+    @dg.asset_check(
+        asset=dg.AssetKey([prefix, "tail_yaml"]),
+        name=FILE_MATCHES_RUBRIC,
+        additional_deps=[dg.AssetKey([prefix, "tail_pr"])],
+        description="Every published tail file can be read, and those under review were mined under the rubric on main.",
+    )
+    def file_matches_rubric(context: dg.AssetCheckExecutionContext, checkout: Checkout) -> dg.AssetCheckResult:
+        cell = cell_of_key(agent, context.run.tags.get(PARTITION_TAG))
+        with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
+            segments = [cell[1]] if cell else agent.tails
+            found = check_published_tails(checkout.repository(), agent, segments)
+        return _result(
+            FILE_MATCHES_RUBRIC, check_tail_files(read=found.read, errors=found.errors, outdated=found.outdated)
         )
-        def file_matches_rubric(context: dg.AssetCheckExecutionContext, checkout: Checkout) -> dg.AssetCheckResult:
-            segment = parse_partition_key(context.partition_key)[1] if agent.segments else None
-            with as_dagster_failures(retry_wait_s=checkout.retry_wait_s):
-                found = check_published_tails(checkout.repository(), agent, segment)
-            outcome = check_tail_files(read=found.read, errors=found.errors, outdated=found.outdated)
-            return _result(FILE_MATCHES_RUBRIC, outcome)
 
     return file_matches_rubric
 
