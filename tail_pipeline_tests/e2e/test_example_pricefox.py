@@ -44,7 +44,9 @@ class Days:
     rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def mine(self, shop: str, day: str) -> dict[str, Any]:
-        [row] = json.loads(run("mine", "--repo", self.repo, "--segment", shop, "--day", day, "--json").stdout)
+        """The shop's row; what the shops share is made after it, and has one of its own."""
+        rows = json.loads(run("mine", "--repo", self.repo, "--segment", shop, "--day", day, "--json").stdout)
+        [row] = [one for one in rows if one["segment"] == shop]
         return row
 
     def tail(self, shop: str, week: str, branch: str = "") -> TailFile:
