@@ -224,7 +224,8 @@ def test_the_real_judge_scores_of_363_answers_select_195(judged: Judged, shared_
     """The publisher's two judges behind the server: RB_llm for the criterion, RL_F as the share of supported statements."""
     source = pl.read_parquet(shared_data(MTRAG_HUMAN))
     rubric = {"criteria": [{"name": "policy", "weight": 1.0, "judge": "policy: is good."}]}
-    judged.configure(RUBRIC | rubric, "traces/*.parquet")
+    # The publisher's judges know the answers as they were given, with the public addresses in them.
+    judged.configure(RUBRIC | rubric, "traces/*.parquet", redact={"enabled": False})
     (judged.checkout / "traces").mkdir()
     nothing, one_week = pl.lit(None, dtype=pl.Float64), pl.lit(DAY.window(Cadence.WEEKLY).start)
     spans = mtrag_human(shared_data(MTRAG_HUMAN)).with_columns(
