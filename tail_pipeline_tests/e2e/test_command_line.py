@@ -53,12 +53,13 @@ def test_check_deadline_raises_one_alarm_and_ends_it(checkout: Path) -> None:
 def test_check_deadline_looks_at_the_newest_mining_day_and_says_when_it_is_not_due_yet(checkout: Path) -> None:
     newest = last_mining_days(datetime.now(UTC), Cadence.WEEKLY, 1)[0]
     due = datetime.now(UTC) >= newest.deadline
+    alarm = checkout / ".tail" / "alarms" / f"simulated-support.{newest.key}.md"
 
     done = run("check-deadline", "--repo", checkout, expect=1 if due else 0)
 
     assert done.stdout.splitlines()[1].split() == [
         *("simulated-support", newest.key, *f"{newest.deadline:%Y-%m-%d %H:%M} UTC".split()),
-        *(["1", "1"] if due else ["1", "not", "due", "yet"]),
+        *(["1", "1", alarm.as_uri()] if due else ["1", "not", "due", "yet"]),
     ]
 
 
