@@ -13,12 +13,16 @@ from dagster import DagsterRun
 from dagster._core.run_coordinator import QueuedRunCoordinator, SubmitRunContext
 
 AGENT_TAG = "tail_pipeline/agent"
-"""On every run of a mining job: the prefix of the agent's assets."""
+"""On every run of a job that mines: the prefix of the agent's assets."""
 
 ORDER_TAG = "tail_pipeline/in_order"
-"""On every queued run that mines: its agent and, where it has one, its segment. One run of each value goes at a time."""
+"""On every queued run that mines: its agent and, where it has one, its segment; of all tenants' shared file the agent.
+
+One run of each value goes at a time.
+"""
 
 MINED_ASSETS = ("spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr")
+SHARED_ASSETS = ("shared_tail", "shared_tail_pr")
 _PARTITION_TAG = "dagster/partition"
 
 
@@ -38,7 +42,7 @@ def order_of(run: DagsterRun) -> str | None:
     A run of several agents, which the UI makes of a backfill of both, is in the order of such runs only.
     """
     keys = [key.path for key in run.asset_selection or ()]
-    agents = {path[0] for path in keys if path[-1] in MINED_ASSETS}
+    agents = {path[0] for path in keys if path[-1] in (*MINED_ASSETS, *SHARED_ASSETS)}
     if not keys and AGENT_TAG in run.tags:
         agents = {run.tags[AGENT_TAG]}
     if not agents:

@@ -18,6 +18,7 @@ from tail_pipeline.defs.cells import (
     tail_pr_key,
 )
 from tail_pipeline.defs.partitions import asset_prefix, partition_key
+from tail_pipeline.defs.run_order import AGENT_TAG
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.weeks import MiningDay
 
@@ -37,6 +38,7 @@ def shared_tail_automation(agent: Agent, *, now: Callable[[], datetime]) -> dg.D
         selection=dg.AssetSelection.assets(dg.AssetKey([asset_prefix(agent), "shared_tail"]), shared_pr_key(agent)),
         description=f"The cross-tenant cases of one mining day of {agent.name}, and their pull request.",
         executor_def=dg.in_process_executor,
+        tags={AGENT_TAG: asset_prefix(agent)},
     )
     return dg.Definitions(jobs=[job], sensors=[shared_tail_sensor(agent, job, now=now)])
 

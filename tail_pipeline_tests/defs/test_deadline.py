@@ -8,8 +8,9 @@ import pytest
 
 from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.adapters.local_git import LocalGitRepository
+from tail_pipeline.defs.cells import MAX_FAILURES_READ, missing_cells, with_failures
 from tail_pipeline.defs.deadline import alarm_sensor, check_deadline, failure_sensor
-from tail_pipeline.domain.agents import Agent
+from tail_pipeline.domain.agents import Agent, Segments
 from tail_pipeline.domain.weeks import MiningDay
 from tail_pipeline_tests.conftest import git
 from tail_pipeline_tests.defs.pipeline import AGENT, Pipeline, configure, persistent_pipeline, span, write_spans
@@ -228,6 +229,22 @@ def test_an_alarm_changes_nothing_in_the_repository(calendar: Pipeline) -> None:
 
     assert git(calendar.checkout, "status", "--porcelain") == ""
     assert git(calendar.checkout, "for-each-ref") == before
+
+
+def test_of_many_failed_cells_a_few_are_asked_what_they_said(tenants: Pipeline) -> None:
+    names = [f"tenant-{number:03d}" for number in range(MAX_FAILURES_READ + 5)]
+    segments = Segments.model_validate({"by": "tenant", "values": names})
+    agent = agent_of(tenants).model_copy(update={"segments": segments})
+    for name in names:
+        run = tenants.start(f"2026-W17-1|{name}", dg.DagsterRunStatus.NOT_STARTED)
+        tenants.instance.report_run_failed(run, message=f"{name} is broken")
+
+    found = with_failures(tenants.instance, agent, missing_cells(tenants.instance, agent, [MONDAY]))
+
+    assert [cell.state for cell in found] == ["failed"] * len(names)
+    told = [cell.failure for cell in found]
+    assert told[:MAX_FAILURES_READ] == [f"{name} is broken" for name in names[:MAX_FAILURES_READ]]
+    assert set(told[MAX_FAILURES_READ:]) == {"see its run in Dagster"}
 
 
 def test_a_mined_cell_is_not_late_whatever_failed_before(calendar: Pipeline) -> None:

@@ -57,6 +57,10 @@ class Queue:
         """One partition, as the schedule and the launchpad request it."""
         self._submit(f"mine_{agent}", f"{agent} {partition}", partition)
 
+    def share(self, agent: str, partition: str) -> None:
+        """The file of all tenants, as its sensor requests it."""
+        self._submit(f"share_{agent}", f"shared {agent} {partition}", partition)
+
     def escalate(self, agent: str, partition: str) -> None:
         self._submit(f"escalate_{agent}", f"escalate {agent} {partition}", partition)
 
@@ -167,6 +171,16 @@ def test_an_escalation_waits_for_no_mining(queue: Queue) -> None:
     queue.escalate("sales", f"{MONDAY}|acme")
 
     assert queue.start() == [f"sales {MONDAY}|acme", f"escalate sales {MONDAY}|acme"]
+
+
+def test_the_days_of_the_tenants_shared_file_keep_their_order_and_wait_for_no_tenant(queue: Queue) -> None:
+    queue.mine("sales", f"{MONDAY}|acme")
+    for day in (MONDAY, TUESDAY):
+        queue.share("sales", day)
+
+    assert queue.start() == [f"sales {MONDAY}|acme", f"shared sales {MONDAY}"]
+    queue.finish(f"shared sales {MONDAY}")
+    assert queue.start() == [f"shared sales {TUESDAY}"]
 
 
 def test_no_more_runs_start_than_the_instance_allows(queue: Queue) -> None:

@@ -206,7 +206,9 @@ class Deployment:
 
 
 @contextmanager
-def deployed(checkout: Path, home: Path, postgres_url: str, **environment: str) -> Iterator[Deployment]:
+def deployed(
+    checkout: Path, home: Path, postgres_url: str, *, workspace: Path = ROOT / "workspace.yaml", **environment: str
+) -> Iterator[Deployment]:
     """The shipped instance with a webserver that answers and a daemon, for one checkout."""
     home.mkdir()
     (home / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
@@ -219,11 +221,11 @@ def deployed(checkout: Path, home: Path, postgres_url: str, **environment: str) 
         "PYTHONPATH": str(ROOT),
     }
     port = free_port()
-    workspace = ["--workspace", ROOT / "workspace.yaml"]
+    served = ["--workspace", workspace]
     webserver = Process(
-        [BIN / "dagster-webserver", "-h", "127.0.0.1", "-p", port, *workspace], home / "webserver.log", env
+        [BIN / "dagster-webserver", "-h", "127.0.0.1", "-p", port, *served], home / "webserver.log", env
     )
-    daemon = Process([BIN / "dagster-daemon", "run", *workspace], home / "daemon.log", env)
+    daemon = Process([BIN / "dagster-daemon", "run", *served], home / "daemon.log", env)
     with ExitStack() as stack:
         # The tables are made once, here, before two processes try to.
         instance = stack.enter_context(_instance(home, postgres_url))
@@ -260,10 +262,10 @@ def _answers(deployment: Deployment) -> bool:
         workspace = deployment.graphql(_WORKSPACE)["workspaceOrError"]
     except (urllib.error.URLError, ConnectionError):
         return False
-    [location] = workspace["locationEntries"]
-    found = location["locationOrLoadError"] or {}
-    assert found.get("__typename") != "PythonError", found["message"]
-    return location["loadStatus"] == "LOADED"
+    for location in workspace["locationEntries"]:
+        found = location["locationOrLoadError"] or {}
+        assert found.get("__typename") != "PythonError", found["message"]
+    return all(location["loadStatus"] == "LOADED" for location in workspace["locationEntries"])
 
 
 @contextmanager
