@@ -19,6 +19,7 @@ from tail_pipeline.adapters.frame_spool import batches_of, frame_spool, last_ver
 from tail_pipeline.adapters.history import load_history, parse_versions, trend_of
 from tail_pipeline.defs import checks, previews
 from tail_pipeline.defs.dry_run import DryRunConfig, dry_run
+from tail_pipeline.defs.earlier_days import add_earlier_passing
 from tail_pipeline.defs.escalation_asset import escalation_asset
 from tail_pipeline.defs.failures import as_dagster_failures
 from tail_pipeline.defs.partitions import Cell, asset_prefix, cell_of, partitions_of
@@ -27,6 +28,7 @@ from tail_pipeline.defs.publishing import publish_proposal
 from tail_pipeline.defs.records import TailProposal
 from tail_pipeline.defs.resources import Checkout
 from tail_pipeline.defs.shared_tail import shared_assets
+from tail_pipeline.defs.storage import FrameIOManager
 from tail_pipeline.domain.agents import Agent
 from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.call_budget import CallBudget
@@ -156,7 +158,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
         kinds={"scikitlearn", "polars"},
     )
     def weighted_clusters(
-        context: dg.AssetExecutionContext, checkout: Checkout, scored_spans: pl.LazyFrame
+        context: dg.AssetExecutionContext,
+        checkout: Checkout,
+        frames: dg.ResourceParam[FrameIOManager],
+        scored_spans: pl.LazyFrame,
     ) -> Iterator[dg.MaterializeResult[Any]]:
         """Clusters of the failing spans: members, representative, weight, rank, and what history says of them."""
         cell = cell_of(context, agent)
@@ -169,9 +174,10 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
             background = BackgroundSample()
             for batch in batches_of(scored_spans.filter(is_passing()).select("input", "trace_id", "span_id")):
                 background.add(batch)
-            encoder = checkout.encoder(agent, cell)
-            # Texts of cases that nobody redacted are compared in the form in which they would be mined today.
+            # Texts of cases that nobody redacted, and of earlier days, are compared in the form in which they would be mined today.
             redact = checkout.redactor(agent, cell.segment).text
+            earlier_days = add_earlier_passing(background, frames, agent, cell, redact) if failing.height else []
+            encoder = checkout.encoder(agent, cell)
             week = find_weighted_clusters(
                 failing,
                 background,
@@ -195,6 +201,9 @@ def agent_assets(agent: Agent) -> list[dg.AssetsDefinition]:
                 "unclustered_share": round(alone / max(failing.height, 1), 4),
                 "encoder": encoder.name,
                 "cut_similarity": round(week.cut, 4),
+                "background_texts": len(background.texts()),
+                "background_from_earlier_days": background.from_earlier_days,
+                "earlier_days_read": [day.key for day in earlier_days],
                 "earlier_cases": len(history.cases),
                 **previews.titles(titled),
                 "preview": previews.clusters_table(shown),

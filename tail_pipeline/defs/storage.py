@@ -41,6 +41,18 @@ class FrameIOManager(dg.UPathIOManager):
         """Raises FileNotFoundError for a partition that is not there, which a lazy scan would only say when it is read."""
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there; materialize the asset before it")
+        return self._scanned(path)
+
+    def stored(self, asset: dg.AssetKey, *partition: str) -> pl.LazyFrame | None:
+        """The frame that a run left of a partition, given by its dimensions in the order of their names; None where none did.
+
+        For what a run would like and can do without. As a dependency it would stop the first partition, and
+        ``context.load_asset_value`` lists all partitions of the agent: .3 to .9 s a frame with 200 tenants.
+        """
+        path = self._with_extension(self._base_path.joinpath(*asset.path, *partition))
+        return self._scanned(path) if path.exists() else None
+
+    def _scanned(self, path: UPath) -> pl.LazyFrame:
         return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)
 
 

@@ -150,6 +150,14 @@ def last_mining_days(until: datetime, cadence: Cadence, count: int) -> list[Mini
     return days
 
 
+def mining_days_before(day: MiningDay, cadence: Cadence, reach: timedelta) -> Iterator[MiningDay]:
+    """The mining days up to ``reach`` before this one, newest first."""
+    earlier = day.previous(cadence)
+    while day.day - earlier.day <= reach:
+        yield earlier
+        earlier = earlier.previous(cadence)
+
+
 def mining_days(week: IsoWeek, cadence: Cadence) -> list[MiningDay]:
     """The mining days inside one ISO week, oldest first; empty for most weeks of a monthly agent."""
     days = (week.monday + timedelta(days=offset) for offset in range(7))

@@ -106,7 +106,8 @@ def find_weighted_clusters(
     spans = _Spans(failing, rubric)
     passing = background.texts()
     progress(
-        f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones"
+        f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones, "
+        f"{background.from_earlier_days} of them of earlier days"
     )
     costly = [max(spans.cost[row] for row in rows) > 1 for rows in spans.rows_of]
     grouping = group_by_intent(
@@ -171,24 +172,24 @@ class _Spans:
 
 
 class _Answers:
-    """Finds the passing span of the same intent whose answer can serve as a draft."""
+    """Finds the window's passing span of the same intent, whose answer can serve as a draft."""
 
     def __init__(self, background: BackgroundSample, texts: Sequence[str], vectors: Vectors, threshold: float) -> None:
-        self._background = background
-        self._texts = texts
-        self._vectors = vectors
+        keys = [background.key_of(text) for text in texts]
+        self._keys = [key for key in keys if key]
+        self._vectors = vectors.rows([row for row, key in enumerate(keys) if key])
         self._threshold = threshold
 
     def nearest(self, representatives: Vectors) -> list[SpanKey | None]:
         """One for each representative, or None where no passing span is near enough."""
-        if not self._texts:
+        if not self._keys:
             return [None] * len(representatives)
         found: list[SpanKey | None] = []
         for start in range(0, len(representatives), _BLOCK_ROWS):
             similarity = np.round(representatives.rows(slice(start, start + _BLOCK_ROWS)).cosines(self._vectors), 4)
             for row, best in zip(similarity, similarity.argmax(axis=1), strict=True):
                 near = row[best] >= self._threshold
-                found.append(self._background.key_of(self._texts[int(best)]) if near else None)
+                found.append(self._keys[int(best)] if near else None)
         return found
 
 
