@@ -6,6 +6,8 @@ also pass now and then. No text is drawn twice. Printed by what the day is clust
 clusters; precision and recall of `known` over clusters; and of the new gaps with two spans or more the share that a
 reviewer is shown, as a proposed cluster of two spans or more in which it has the majority.
 
+The second table takes the newest texts up to a number, whatever the least is that clustering asks for.
+
     python -m benchmarks.small_tenants [--intents PATH] [--days 60] [--seed 0]
 """
 
@@ -16,12 +18,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks.clustering_quality import DATASETS, INTENTS, ROOT, UtterancesByIntent, read_utterances
-from tail_pipeline.domain.clustering import MIN_BACKGROUND, group_by_intent
+from tail_pipeline.domain import clustering
 from tail_pipeline.domain.embedding import LexicalEncoder, canonical
 from tail_pipeline.domain.novelty import EarlierCase, EarlierStatus, HistoryIndex
 
@@ -31,6 +34,8 @@ TEXTS_A_CASE = 4
 EARLIER_DAYS = 28
 SHARED = 2 / 3
 """Share of the days on which the failing intents also pass."""
+
+SIZES = (20, 30, 50, 70, 100, 200)
 
 
 @dataclass(frozen=True)
@@ -73,14 +78,18 @@ def _drawn(names: Sequence[str], count: int, rng: np.random.Generator) -> list[s
     return [names[row] for row in rng.choice(len(names), count, p=shares / shares.sum())]
 
 
-def earlier_days(day: TenantDay, wanted: int) -> list[str]:
-    """The passing texts of the day, and of whole earlier days, newest first, until there are as many as ``wanted``."""
+def with_earlier_days(day: TenantDay) -> list[str]:
+    """The passing texts of the day, and of whole earlier days, newest first, until they are enough."""
     texts: set[str] = set()
     for number, passing in enumerate(day.passing):
-        if number and len(texts) >= wanted:
+        if number and len(texts) >= clustering.ENOUGH_BACKGROUND:
             break
         texts |= set(passing)
     return sorted(texts)
+
+
+def newest(day: TenantDay, count: int) -> list[str]:
+    return sorted(list(dict.fromkeys(text for passing in day.passing for text in passing))[:count])
 
 
 @dataclass
@@ -88,13 +97,16 @@ class Scores:
     """Sums over all days of one way to get a background."""
 
     ari: list[float] = field(default_factory=list)
+    texts: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, day: TenantDay, background: Sequence[str]) -> None:
         encoder = LexicalEncoder()
         texts = sorted(day.failing)
         history = [EarlierCase(name, EarlierStatus.KNOWN, tuple(own)) for name, own in day.cases.items()]
-        grouping = group_by_intent(texts, [False] * len(texts), background, HistoryIndex.texts_of(history), encoder)
+        grouping = clustering.group_by_intent(
+            texts, [False] * len(texts), background, HistoryIndex.texts_of(history), encoder
+        )
         index = HistoryIndex(history, grouping.earlier, encoder.match_similarity)
         label = np.empty(len(texts), int)
         shown = set()
@@ -107,6 +119,7 @@ class Scores:
             self.counts["have a case"] += intent in day.cases
             if case is None and len(group) > 1 and count > len(group) / 2:
                 shown.add(intent)
+        self.texts.append(len(background))
         self.ari.append(float(adjusted_rand_score([day.failing[text] for text in texts], label)))
         for intent, size in Counter(day.failing.values()).items():
             if size > 1 and intent not in day.cases:
@@ -116,6 +129,7 @@ class Scores:
     def row(self, name: str) -> str:
         of = self.counts
         precision, recall = of["right"] / max(of["matched"], 1), of["right"] / of["have a case"]
+        name = f"{name} ({np.mean(self.texts):.0f} texts)"
         return f"| {name} | {np.mean(self.ari):.3f} | {precision:.3f} | {recall:.3f} | {of['shown'] / of['new']:.3f} |"
 
 
@@ -125,20 +139,19 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=60, help="per intent set (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    alone, earlier, own, added = Scores(), Scores(), 0, 0
-    print("| background | ARI | known: precision | known: recall | new gaps shown |\n|---|---|---|---|---|")
+    alone, earlier, by_size = Scores(), Scores(), {size: Scores() for size in SIZES}
     for dataset in DATASETS:
         utterances = read_utterances(arguments.intents, dataset)
         for number in range(arguments.days):
             day = tenant_day(utterances, np.random.default_rng([arguments.seed, number]))
             alone.add(day, sorted(set(day.passing[0])))
-            background = earlier_days(day, MIN_BACKGROUND)
-            earlier.add(day, background)
-            own += len(set(day.passing[0]))
-            added += len(background)
-    days = len(alone.ari)
-    print(alone.row(f"the day alone ({own / days:.0f} passing texts)"))
-    print(earlier.row(f"with earlier days ({added / days:.0f})"))
+            earlier.add(day, with_earlier_days(day))
+            with patch.object(clustering, "MIN_BACKGROUND", 1):
+                for size, scores in by_size.items():
+                    scores.add(day, newest(day, size))
+    head = "| background | ARI | known: precision | known: recall | new gaps shown |\n|---|---|---|---|---|"
+    print(head, alone.row("the day alone"), earlier.row("with earlier days"), sep="\n")
+    print("", head, *(scores.row("the newest") for scores in by_size.values()), sep="\n")
 
 
 if __name__ == "__main__":

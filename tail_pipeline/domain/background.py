@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 import polars as pl
 
-from tail_pipeline.domain.clustering import MAX_BACKGROUND, MIN_BACKGROUND
+from tail_pipeline.domain.clustering import ENOUGH_BACKGROUND, MAX_BACKGROUND
 from tail_pipeline.domain.embedding import canonical
 
 SpanKey = tuple[str, str]
@@ -47,8 +47,8 @@ class BackgroundSample:
 
     @property
     def is_enough(self) -> bool:
-        """Whether clusters can be told from it."""
-        return len(self._key_of) >= MIN_BACKGROUND
+        """Whether earlier days have nothing to add."""
+        return len(self._key_of) >= ENOUGH_BACKGROUND
 
     @property
     def from_earlier_days(self) -> int:

@@ -20,8 +20,11 @@ from tail_pipeline.domain.errors import PermanentError
 from tail_pipeline.domain.large_weeks import MAX_COMPARED, MIN_TEXTS, group_many
 from tail_pipeline.domain.linkage import average_linkage, groups_of
 
-MIN_BACKGROUND = 100
-"""Distinct passing texts below which their mean says more about them than about the product."""
+MIN_BACKGROUND = 50
+"""Distinct passing texts below which their mean says more about them than about the product; benchmarks/small_tenants.md."""
+
+ENOUGH_BACKGROUND = 100
+"""Distinct passing texts for which no others are looked for."""
 
 MAX_BACKGROUND = 2_000
 """Distinct passing texts used; the cut has settled by 1,000 and quality does not rise beyond."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tail_pipeline.domain.clustering import MIN_BACKGROUND
+from tail_pipeline.domain.clustering import ENOUGH_BACKGROUND
 from tail_pipeline.domain.embedding import Encoder, Vectors, background_direction, canonical
 from tail_pipeline.domain.large_weeks import directions, leaders
 
@@ -39,7 +39,7 @@ class Neighbourhood:
         for position, form in enumerate(self._form_of):
             self._said[form].append(position)
         matrix = encoder.encode(distinct, reference=distinct)
-        enough = len(distinct) >= MIN_BACKGROUND
+        enough = len(distinct) >= ENOUGH_BACKGROUND
         self._points = directions(Vectors.of(matrix, background_direction(matrix) if enough else None))
 
     def near_duplicates(self) -> list[list[int]]:

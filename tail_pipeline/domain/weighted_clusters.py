@@ -106,8 +106,7 @@ def find_weighted_clusters(
     spans = _Spans(failing, rubric)
     passing = background.texts()
     progress(
-        f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones, "
-        f"{background.from_earlier_days} of them of earlier days"
+        f"grouping {len(spans.texts)} distinct of {failing.height} failing inputs against {len(passing)} passing ones"
     )
     costly = [max(spans.cost[row] for row in rows) > 1 for rows in spans.rows_of]
     grouping = group_by_intent(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tail_pipeline.domain.background import BackgroundSample
+from tail_pipeline.domain.clustering import ENOUGH_BACKGROUND
 from tail_pipeline_tests.domain.builders import span, span_frame
 
 texts = st.lists(
@@ -14,7 +15,7 @@ texts = st.lists(
 )
 
 
-def sampled(rows: list[dict[str, object]], size: int, *, batch: int = 1_000) -> dict[str, tuple[str, str]]:
+def sampled(rows: list[dict[str, object]], size: int, *, batch: int = 1_000) -> dict[str, tuple[str, str] | None]:
     sample = BackgroundSample(size)
     for start in range(0, len(rows), batch):
         sample.add(span_frame(rows[start : start + batch]))
@@ -70,3 +71,37 @@ def test_an_empty_sample_has_no_texts() -> None:
 def test_a_text_outside_the_sample_has_no_key() -> None:
     with pytest.raises(KeyError):
         BackgroundSample().key_of("never said")
+
+
+@given(texts, texts, st.randoms(use_true_random=False), st.integers(1, 30))
+def test_the_order_of_the_earlier_days_does_not_matter(
+    said: list[str], earlier: list[str], shuffler: random.Random, size: int
+) -> None:
+    found = []
+    for order in (earlier, shuffler.sample(earlier, len(earlier))):
+        sample = BackgroundSample(size)
+        sample.add(span_frame([span(number, text) for number, text in enumerate(said)]))
+        sample.add_earlier(order)
+        found.append({text: sample.key_of(text) for text in sample.texts()})
+    assert found[0] == found[1]
+
+
+@given(texts, texts)
+def test_earlier_days_add_texts_and_answer_nothing(said: list[str], earlier: list[str]) -> None:
+    rows = [span(number, text) for number, text in enumerate(said)]
+    own = sampled(rows, 100)
+    sample = BackgroundSample(100)
+    sample.add(span_frame(rows))
+    sample.add_earlier(earlier)
+    answers = {text: sample.key_of(text) for text in sample.texts()}
+    assert {text: key for text, key in answers.items() if key} == own
+    assert sample.from_earlier_days == len(answers) - len(own)
+
+
+def test_it_is_enough_when_the_distinct_texts_of_all_days_are() -> None:
+    sample = BackgroundSample()
+    sample.add(span_frame([span(number, f"question {chr(number)}") for number in range(0x4E00, 0x4E00 + 40)]))
+    sample.add_earlier([f"question {chr(0x4E00 + number)}" for number in range(ENOUGH_BACKGROUND - 1)] * 2)
+    assert not sample.is_enough
+    sample.add_earlier(["one more"])
+    assert sample.is_enough

@@ -14,6 +14,7 @@ from tail_pipeline.domain.weeks import (
     MiningDay,
     last_mining_days,
     mining_days,
+    mining_days_before,
     weeks_between,
 )
 from tail_pipeline_tests.domain.builders import at
@@ -181,3 +182,13 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
 
 def test_the_deadline_is_noon_of_the_mining_day() -> None:
     assert MiningDay.parse("2026-W17-1").deadline == at("2026-04-20T12:00")
+
+
+@pytest.mark.parametrize(
+    ("cadence", "count", "newest"),
+    [(Cadence.DAILY, 31, "2026-W18-4"), (Cadence.WEEKLY, 4, "2026-W17-5"), (Cadence.MONTHLY, 1, "2026-W14-3")],
+)
+def test_the_mining_days_of_a_month_before_a_day_come_newest_first(cadence: Cadence, count: int, newest: str) -> None:
+    found = list(mining_days_before(MiningDay.parse("2026-W18-5"), cadence, timedelta(days=31)))
+    assert (len(found), found[0].key) == (count, newest)
+    assert found == sorted(found, reverse=True)

@@ -265,6 +265,13 @@ def test_no_passing_span_answers_a_cluster_of_another_intent() -> None:
     assert find(spans([TOPICS[0]] * 2), background=PASSING).clusters[0].answered_by is None
 
 
+def test_a_text_that_passed_on_an_earlier_day_alone_offers_no_answer() -> None:
+    passing = background_of(["make the tone of this reply warmer for someone"])
+    passing.add_earlier([*ordinary_texts(), "make the tone of this reply warmer for anna"])
+    found = find(spans(["make the tone of this reply warmer for anna"] * 2), background=passing)
+    assert found.clusters[0].answered_by == passing.key_of("make the tone of this reply warmer for someone")
+
+
 def test_the_number_of_spans_drawn_follows_the_distinct_texts() -> None:
     found = find([*spans(TONE[:6]), *spans(TONE[:6], start=50)], background=PASSING)
     assert [point.rank for point in found.points] == [1] * 6
