@@ -16,7 +16,7 @@ from tail_pipeline.domain.embedding import Encoder, Vectors, canonical
 from tail_pipeline.domain.novelty import EarlierCase, HistoryIndex, Novelty, Outcome, Verdict, judge_novelty
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.selection import TRIGGERS
-from tail_pipeline.domain.tenant_privacy import MAX_RUN_WORDS, TenantPrivacy
+from tail_pipeline.domain.tenant_privacy import TenantPrivacy
 from tail_pipeline.domain.weighted_clusters import Cluster
 
 NO_WORDS = "No words in common"
@@ -141,16 +141,13 @@ def _verdict(
 def _cluster(
     own: Sequence[tuple[str, Cluster]], privacy: TenantPrivacy, rubric: Rubric, verdict: Verdict
 ) -> CrossTenantCluster:
-    words = privacy.common_words(
-        {tenant: [canonical(text) for text in said] for tenant, said in _by_tenant(own).items()}
-    )
-    # A title of so few words can be no quotation, whatever their order.
-    title = " ".join(words[:MAX_RUN_WORDS])
+    texts = {tenant: [canonical(text) for text in said] for tenant, said in _by_tenant(own).items()}
+    title = " ".join(privacy.title_words(texts))
     case_id = verdict.case_id
     return CrossTenantCluster(
         rank=0,
         title=title[:1].upper() + title[1:] or NO_WORDS,
-        words=tuple(sorted(words)),
+        words=tuple(sorted(privacy.common_words(texts))),
         tenants=len({tenant for tenant, _ in own}),
         size=sum(one.size for _, one in own),
         weight=sum(one.weight for _, one in own),

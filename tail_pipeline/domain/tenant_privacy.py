@@ -19,6 +19,9 @@ MAX_RUN_WORDS = 5
 """Words in a row that may be one tenant's; a longer run is a quotation."""
 
 MAX_COMMON_WORDS = 20
+_TELLING_SHARE = 0.25
+"""Of the weight of the most telling word; what weighs less fills a title and says nothing, such as the greetings of some."""
+
 _MIN_NAME_CHARS = 4
 _MIN_STEM_CHARS = 5
 
@@ -75,20 +78,35 @@ class TenantPrivacy:
 
         Letters alone, none of the closed class, none that names a tenant, at most ``MAX_COMMON_WORDS``.
         """
+        common = self._weights(texts)
+        words = sorted(common, key=lambda word: (-common[word], word))[:MAX_COMMON_WORDS]
+        while self._quotes(_tokens(" ".join(sorted(words)))):
+            words.pop()
+        return tuple(words)
+
+    def title_words(self, texts: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        """Those of the common words that say what the clusters are about, most telling first.
+
+        So few that they can be no quotation, whatever their order.
+        """
+        common = self._weights(texts)
+        words = self.common_words(texts)[:MAX_RUN_WORDS]
+        return tuple(word for word in words if common[word] >= _TELLING_SHARE * common[words[0]])
+
+    def _weights(self, texts: Mapping[str, Sequence[str]]) -> dict[str, float]:
+        """Of each word that may be said: the share of the tenants that used it here times how rare it is elsewhere."""
         used = Counter(
             word
             for own in texts.values()
             for word in {word for text in own for word in words_of(_PLACEHOLDER.sub(" ", visible(text)))}
         )
-        common = {
-            word: count / len(texts) * self._rarity(word)
+        said = [set(_tokens(text)) for own in texts.values() for text in own]
+        here = Counter(token for one in said for token in one)
+        return {
+            word: count / len(texts) * self._rarity_elsewhere(word, here, len(said))
             for word, count in used.items()
             if count >= self.min_tenants and self._is_plain(word)
         }
-        words = sorted(common, key=lambda word: (-common[word], word))[:MAX_COMMON_WORDS]
-        while self._quotes(_tokens(" ".join(sorted(words)))):
-            words.pop()
-        return tuple(words)
 
     def problem(self, text: str) -> str | None:
         """Which of ``PROBLEMS`` a text has that somebody made of the day's texts; None where all tenants may read it."""
@@ -119,8 +137,11 @@ class TenantPrivacy:
             and not self.names_tenant(word)
         )
 
-    def _rarity(self, word: str) -> float:
-        return math.log((1 + self._texts) / (1 + self._frequency[_folded(word)])) + 0.1
+    def _rarity_elsewhere(self, word: str, here: Counter[str], texts_here: int) -> float:
+        """Among the day's other texts: a word that stands in most texts of a large cluster is common for that alone."""
+        token = _folded(word)
+        others, using = self._texts - texts_here, self._frequency[token] - here[token]
+        return math.log((1 + max(others, 0)) / (1 + max(using, 0))) + 0.1
 
     def _is_rare(self, token: str) -> bool:
         """Used by some tenant and by too few; also a form of such a word, longer or shorter, that nobody used."""

@@ -107,6 +107,35 @@ def test_common_words_in_their_order_are_no_quotation(said: list[str]) -> None:
     assert rule.problem(" ".join(sorted(common))) is None
 
 
+@given(planted())
+def test_a_title_is_made_of_the_most_telling_common_words(found: tuple[str, dict[str, list[str]]]) -> None:
+    _, texts = found
+    rule = privacy(texts)
+    forms = {name: [canonical(text) for text in own] for name, own in texts.items()}
+
+    title = rule.title_words(forms)
+
+    assert 1 <= len(title) <= MAX_RUN_WORDS
+    assert title == rule.common_words(forms)[: len(title)]
+
+
+def test_a_word_of_all_tenants_of_a_large_cluster_goes_before_one_of_some() -> None:
+    """That it is common on the day is the doing of this very cluster."""
+    crowd = {f"t{n}": ["damaged goods" if n < 5 else "get damaged goods"] for n in range(12)}
+    rule = TenantPrivacy(crowd | {"t12": ["park a bicycle"], "t13": ["bicycle park"]}, {}, 3)
+
+    assert rule.title_words(crowd) == ("damaged", "goods", "get")
+
+
+def test_a_greeting_that_stands_everywhere_is_in_no_title() -> None:
+    exports = {f"t{n}": ["invoice export fails" if n < 4 else "hello invoice export fails"] for n in range(8)}
+    parking = {f"u{n}": ["park a bicycle" if n < 4 else "hello park a bicycle"] for n in range(8)}
+    rule = TenantPrivacy(exports | parking, {}, 3)
+
+    assert set(rule.title_words(exports)) == {"invoice", "export", "fails"}
+    assert "hello" in rule.common_words(exports)
+
+
 def test_a_run_of_one_tenant_counts_across_no_border_of_two_texts() -> None:
     texts = {
         name: ["one two three".replace("two", "tulip"), "four five six".replace("four", "fern")] for name in TENANTS
