@@ -13,15 +13,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tail_pipeline.domain.hostile_text import visible
-from tail_pipeline.domain.titles import CLOSED_CLASS, MAX_WORD_CHARS, words_of
+from tail_pipeline.domain.titles import CLOSED_CLASS, MAX_WORD_CHARS, TELLING_SHARE, words_of
 
 MAX_RUN_WORDS = 5
 """Words in a row that may be one tenant's; a longer run is a quotation."""
 
 MAX_COMMON_WORDS = 20
-_TELLING_SHARE = 0.25
-"""Of the weight of the most telling word; what weighs less fills a title and says nothing, such as the greetings of some."""
-
 _MIN_NAME_CHARS = 4
 _MIN_STEM_CHARS = 5
 
@@ -91,7 +88,7 @@ class TenantPrivacy:
         """
         common = self._weights(texts)
         words = self.common_words(texts)[:MAX_RUN_WORDS]
-        return tuple(word for word in words if common[word] >= _TELLING_SHARE * common[words[0]])
+        return tuple(word for word in words if common[word] >= TELLING_SHARE * common[words[0]])
 
     def _weights(self, texts: Mapping[str, Sequence[str]]) -> dict[str, float]:
         """Of each word that may be said: the share of the tenants that used it here times how rare it is elsewhere."""

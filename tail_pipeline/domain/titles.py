@@ -13,6 +13,12 @@ from tail_pipeline.domain.placeholders import PLACEHOLDER
 
 MAX_TITLE_WORDS = 6
 MAX_WORD_CHARS = 30
+TELLING_SHARE = 0.25
+"""Of the weight of the most telling word: what weighs less fills a title and says little, such as the greetings of some.
+
+In 455 clusters of public intents with a greeting in every fifth text, titles held 2.5 times fewer of these than without the
+rule, and 99 in 100 of those that shared a word with their intent's name still did; see benchmarks/title_words.py.
+"""
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 CLOSED_CLASS = frozenset(
@@ -38,8 +44,8 @@ class TitleWords:
     def title(self, representative: str, members: Sequence[str]) -> str:
         """Up to six words of the representative as it was typed, in its order, starting with a capital letter.
 
-        A word counts for the share of the ``members`` (canonical texts) that use it times how rare it is in the week.
-        Only letters and digits get in, so a title can neither break Markdown nor mention anybody.
+        A word counts for the share of the ``members`` (distinct canonical texts) that use it times how rare it is in the rest
+        of the week. Only letters and digits get in, so a title can neither break Markdown nor mention anybody.
         """
         inside = Counter(word for text in members for word in set(words_of(text)))
         typed: dict[str, str] = {}
@@ -49,9 +55,11 @@ class TitleWords:
         telling = [word for word in typed if word not in CLOSED_CLASS] or list(typed)
 
         def weight(word: str) -> float:
-            rarity = math.log((1 + self._texts) / (1 + self._frequency[word])) + 0.1
+            others, using = max(self._texts - len(members), 0), max(self._frequency[word] - inside[word], 0)
+            rarity = math.log((1 + others) / (1 + using)) + 0.1
             return inside[word] / max(len(members), 1) * rarity
 
-        chosen = set(sorted(telling, key=lambda word: -weight(word))[:MAX_TITLE_WORDS])
+        best = sorted(telling, key=lambda word: -weight(word))[:MAX_TITLE_WORDS]
+        chosen = {word for word in best if weight(word) >= TELLING_SHARE * weight(best[0])}
         title = " ".join(shown for word, shown in typed.items() if word in chosen)
         return title[:1].upper() + title[1:] if title else "(no words)"

@@ -46,6 +46,19 @@ def test_a_title_names_what_sets_the_cluster_apart() -> None:
     assert {"indemnity", "clause", "summary"} <= set(words_of(title.casefold()))
 
 
+def test_a_greeting_of_many_texts_is_left_out_of_a_title() -> None:
+    own = ["hello refund the parcel", "refund my parcel", "parcel refund please"]
+    greetings = [f"hello {word}" for word in ("cancel", "address", "invoice", "voucher", "login", "delivery")]
+    assert TitleWords([*own, *greetings]).title(own[0], own) == "Refund parcel"
+
+
+def test_a_word_of_all_members_stays_in_the_title_of_a_large_cluster() -> None:
+    """That it is common in the week is the doing of this very cluster."""
+    own = [f"damaged goods {word}" for word in "ab ac ad ae af ag ah ai aj ak al".split()]
+    own += [f"damaged goods {word} scratch box corner lid handle edge" for word in "am an ao ap aq".split()]
+    assert {"damaged", "goods"} <= set(words_of(TitleWords([*own, "park"]).title(own[-1], own).casefold()))
+
+
 def test_words_that_say_nothing_are_left_out_of_a_title() -> None:
     assert TitleWords(WEEK).title("where is my refund", ["where is my refund"]) == "Refund"
 
