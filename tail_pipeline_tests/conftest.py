@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,8 +18,25 @@ from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED = 4 * 2**30
+
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"
+
+
+def pytest_configure() -> None:
+    """Put what tests write into memory where the system has a place for that.
+
+    Dagster's history in SQLite commits for each entry of a run's log; on a disk most of a test's time is waiting for that.
+    """
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: the tests of a deployment mostly wait for its daemon."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,22 @@ class FrameIOManager(dg.UPathIOManager):
         """Raises FileNotFoundError for a partition that is not there, which a lazy scan would only say when it is read."""
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there; materialize the asset before it")
-        return self._scanned(path)
+        return _scan(path)
+
+    def load_partitions(self, context: dg.InputContext) -> pl.LazyFrame | dict[str, pl.LazyFrame]:
+        """One partition, or those of several that are there where the input may lack some.
+
+        Dagster asks for each by itself and stores two log entries a partition: of 200 tenants on a day on which one was
+        mined, 400 entries and most of the run's time. Here each directory is listed once.
+        """
+        if not (context.definition_metadata or {}).get("allow_missing_partitions"):
+            loaded: pl.LazyFrame | dict[str, pl.LazyFrame] = super().load_partitions(context)
+            return loaded
+        paths = self._get_paths_for_partitions(context)
+        listed = {str(path) for folder in {one.parent for one in paths.values()} for path in _files_in(folder)}
+        found = {key: _scan(path) for key, path in paths.items() if str(path) in listed}
+        context.log.debug(f"{len(found)} of {len(paths)} partitions of {context.asset_key.to_user_string()} are there")
+        return found
 
     def stored(self, asset: dg.AssetKey, *partition: str) -> pl.LazyFrame | None:
         """The frame that a run left of a partition, given by its dimensions in the order of their names; None where none did.
@@ -50,10 +65,7 @@ class FrameIOManager(dg.UPathIOManager):
         ``context.load_asset_value`` lists all partitions of the agent: .3 to .9 s a frame with 200 tenants.
         """
         path = self._with_extension(self._base_path.joinpath(*asset.path, *partition))
-        return self._scanned(path) if path.exists() else None
-
-    def _scanned(self, path: UPath) -> pl.LazyFrame:
-        return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)
+        return _scan(path) if path.exists() else None
 
 
 class RecordIOManager(dg.UPathIOManager):
@@ -70,6 +82,14 @@ class RecordIOManager(dg.UPathIOManager):
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
         return TypeAdapter(context.dagster_type.typing_type).validate_json(path.read_bytes())
+
+
+def _scan(path: UPath) -> pl.LazyFrame:
+    return pl.scan_parquet(str(path), storage_options=dict(path.storage_options) or None)
+
+
+def _files_in(folder: UPath) -> Iterator[UPath]:
+    return folder.iterdir() if folder.is_dir() else iter(())
 
 
 @contextmanager

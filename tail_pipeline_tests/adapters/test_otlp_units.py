@@ -326,6 +326,20 @@ def test_a_node_has_the_documents_model_and_score_of_its_own_spans():
     assert [unit["rubric_score"] for unit in found] == [0.95, 0.95, 0.95, 0.2]
 
 
+@pytest.mark.parametrize("classes", [["shot-plan"], ["shot-plan", "prompt-repair"]])
+def test_what_an_agent_without_a_class_found_is_of_no_node_beside_it(classes: list[str]):
+    tracing = Tracing()
+    graph = tracing.span("graph", {}, seconds=9)
+    for name in classes:
+        tracing.span("node", AGENT | {"input.value": name, "node_class": name}, parent=graph)
+    other = tracing.span("agent", AGENT | {"input.value": "of no class"}, parent=graph)
+    for parent, found in ((other, "for the agent"), (graph, "for all nodes")):
+        documents = {"retrieval.documents.0.document.content": found}
+        tracing.span("search", {"openinference.span.kind": "RETRIEVER"} | documents, parent=parent)
+
+    assert [unit["contexts"] for unit in units(tracing, unit="node")] == [["for all nodes"]] * len(classes)
+
+
 def test_the_same_film_is_one_turn():
     assert [unit["input"] for unit in units(scenes())] == ["a film"]
 

@@ -114,6 +114,15 @@ def test_identical_reruns_write_nothing(weekly: Pipeline) -> None:
     assert weekly.metadata("shared_tail_pr")["outcome"] == "unchanged"
 
 
+def test_what_is_logged_does_not_grow_with_the_tenants_that_were_not_mined(weekly: Pipeline) -> None:
+    with not_mined(weekly, "umbrella"):
+        run = weekly.share()
+
+    logged = [entry.message for entry in weekly.instance.all_logs(run.run_id) if "partitions of" in entry.message]
+    assert logged == [f"3 of {len(TENANTS)} partitions of {AGENT}/weighted_clusters are there"]
+    assert not [entry for entry in weekly.instance.all_logs(run.run_id) if "umbrella" in entry.message]
+
+
 def test_a_tenant_that_was_not_mined_is_named_and_taken_in_later(weekly: Pipeline) -> None:
     with not_mined(weekly, "umbrella"):
         assert weekly.share().success

@@ -10,9 +10,15 @@ import polars as pl
 import pytest
 
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, git
-from tail_pipeline_tests.e2e.command import COMMAND, run_installed
+from tail_pipeline_tests.e2e.command import COMMAND, run, run_installed
 
 WEEKS = [f"2026-W{number}" for number in range(10, 18)]
+
+
+@pytest.fixture(autouse=True)
+def _own_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo keeps Dagster's history in its own repository."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +75,8 @@ def test_the_pasted_injection_stays_inert_in_the_body(demo: tuple[Path, str]) ->
 def test_escalate_prints_the_verdict_and_raises_once(demo: tuple[Path, str]) -> None:
     target, _ = demo
 
-    first = json.loads(run_installed("escalate", "--repo", target, "--week", "2026-W17", "--json").stdout)
-    second = json.loads(run_installed("escalate", "--repo", target, "--week", "2026-W17", "--json").stdout)
+    first = json.loads(run("escalate", "--repo", target, "--week", "2026-W17", "--json").stdout)
+    second = json.loads(run("escalate", "--repo", target, "--week", "2026-W17", "--json").stdout)
 
     assert [row["verdict"] for row in first] == ["growing"]
     assert first == second
@@ -80,7 +86,7 @@ def test_escalate_prints_the_verdict_and_raises_once(demo: tuple[Path, str]) -> 
 def test_escalate_of_a_week_without_a_file_is_unknown(demo: tuple[Path, str]) -> None:
     target, _ = demo
 
-    rows = json.loads(run_installed("escalate", "--repo", target, "--week", "2026-W20", "--json").stdout)
+    rows = json.loads(run("escalate", "--repo", target, "--week", "2026-W20", "--json").stdout)
 
     assert [(row["verdict"], row["escalation"]) for row in rows] == [("unknown", None)]
 
@@ -88,7 +94,7 @@ def test_escalate_of_a_week_without_a_file_is_unknown(demo: tuple[Path, str]) ->
 def test_mine_one_week_again_prints_what_it_found(demo: tuple[Path, str]) -> None:
     target, _ = demo
 
-    rows = json.loads(run_installed("mine", "--repo", target, "--week", "2026-W16", "--json").stdout)
+    rows = json.loads(run("mine", "--repo", target, "--week", "2026-W16", "--json").stdout)
 
     assert [(row["day"], row["cases"], row["pull_request"]) for row in rows] == [("2026-W16-1", 5, "unchanged")]
 
@@ -96,7 +102,7 @@ def test_mine_one_week_again_prints_what_it_found(demo: tuple[Path, str]) -> Non
 def test_a_demo_that_mined_every_week_is_not_late(demo: tuple[Path, str]) -> None:
     target, _ = demo
 
-    rows = json.loads(run_installed("check-deadline", "--repo", target, "--day", "2026-W17-1", "--json").stdout)
+    rows = json.loads(run("check-deadline", "--repo", target, "--day", "2026-W17-1", "--json").stdout)
 
     assert [(row["day"], row["deadline"], row["deadline_passed"], row["missing"]) for row in rows] == [
         ("2026-W17-1", "2026-04-20 12:00 UTC", True, [])
@@ -120,6 +126,6 @@ def test_a_killed_run_leaves_nothing_half_written_and_can_be_repeated(demo: tupl
 
     for path in frames.glob("*/[!.]*.parquet"):
         pl.read_parquet(path)
-    rows = json.loads(run_installed("mine", "--repo", target, "--week", "2026-W16", "--json").stdout)
+    rows = json.loads(run("mine", "--repo", target, "--week", "2026-W16", "--json").stdout)
     assert rows[0]["pull_request"] == "unchanged"
     assert git(target, "for-each-ref") == before

@@ -52,11 +52,6 @@ agents:
     eval_dir: crashing
     traces: {{store: postgres, dsn_env: TRACES_DSN, table: agent_spans}}
     start_week: 2026-W10
-  - name: tenants
-    eval_dir: tenants
-    traces: {{store: postgres, dsn_env: TRACES_DSN, table: agent_spans}}
-    start_week: 2026-W10
-    segments: {{by: tenant, values: [acme, globex]}}
   - name: waiting
     eval_dir: waiting
     traces: {{store: files, path: "traces/waiting/*.jsonl"}}
@@ -96,7 +91,7 @@ def two_capped_weeks() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repo = tmp_path_factory.mktemp("deployment") / "checkout"
-    for name in ("eval", "monday", "crashing", "tenants", "waiting"):
+    for name in ("eval", "monday", "crashing", "waiting"):
         (repo / name).mkdir(parents=True)
         for file in ("rubric.yaml", "cases.yaml"):
             (repo / name / file).write_bytes((EXAMPLE_EVAL / file).read_bytes())
@@ -216,44 +211,6 @@ def cases_on(checkout: Path, week: str, segment: str | None = None, eval_dir: st
     return [case.id for case in parse_tail(tail_on(checkout, week, segment, eval_dir), f"{week}.yaml").cases]
 
 
-def test_a_backfill_of_three_weeks_leaves_a_branch_for_each(
-    deployment: Deployment, launched: Launched, checkout: Path
-) -> None:
-    assert deployment.finished_backfill(launched.three_weeks) == "COMPLETED_SUCCESS"
-
-    # Each week brings one topic more; the topics of the weeks before it are known to it.
-    assert [cases_on(checkout, week, "acme") for week in WEEKS] == [
-        [f"tail-{week.replace('-', '')}-acme-001"] for week in WEEKS
-    ]
-    assert len(deployment.runs(tags={"dagster/backfill": launched.three_weeks})) == 3
-
-
-def test_one_segment_of_one_week_is_run_again_and_changes_nothing(
-    deployment: Deployment, launched: Launched, checkout: Path
-) -> None:
-    deployment.finished_backfill(launched.three_weeks)
-    before = git(checkout, "for-each-ref", "refs/heads/tail-miner/acme/")
-
-    run = deployment.launch("mine_support", week(2, "acme"))
-
-    assert deployment.finished_run(run) == "SUCCESS"
-    assert before != ""
-    assert git(checkout, "for-each-ref", "refs/heads/tail-miner/acme/") == before
-
-
-def test_a_permanent_error_is_tried_once_by_a_backfill_and_never_again(
-    deployment: Deployment, launched: Launched
-) -> None:
-    assert deployment.finished_backfill(launched.refused) == "COMPLETED_FAILED"
-
-    [run] = deployment.runs(tags={"dagster/backfill": launched.refused})
-    assert deployment.events(run.run_id, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
-    assert run.tags["dagster/will_retry"] == "false"
-    assert deployment.runs(tags={"dagster/root_run_id": run.run_id}) == []
-    [failure] = deployment.events(run.run_id, dg.DagsterEventType.STEP_FAILURE)
-    assert "refused/rubric.yaml is not on the base branch" in str(failure.step_failure_data.user_failure_data)
-
-
 def test_a_transient_error_is_waited_out_within_the_run(deployment: Deployment, recovered: str) -> None:
     [retry] = deployment.events(recovered, dg.DagsterEventType.STEP_UP_FOR_RETRY)
 
@@ -301,27 +258,6 @@ def test_a_run_whose_process_is_killed_is_started_once_more_and_ends_with_the_sa
     assert tail_on(checkout, WEEKS[2], eval_dir="crashing").replace("crashing", "waiting") == undisturbed
 
 
-@pytest.mark.usefixtures("recovered")
-def test_tenants_of_a_backfill_are_mined_side_by_side_and_each_in_the_order_of_its_weeks(
-    deployment: Deployment, traces: str
-) -> None:
-    partitions = [f"{week}-1|{tenant}" for week in WEEKS[:2] for tenant in ("acme", "globex")]
-    with psycopg.connect(traces) as connection:
-        connection.execute("LOCK TABLE agent_spans IN ACCESS EXCLUSIVE MODE")
-        backfill = deployment.backfill([["tenants", name] for name in CHAIN], partitions)
-        wait_for(lambda: _waiting_for_a_lock(traces) == 2, "two tenants that read the locked table")
-        runs = wait_for(lambda: _all_requested(deployment, backfill, len(partitions)), "all runs of the backfill")
-        statuses = {run.tags["dagster/partition"]: run.status.value for run in runs}
-        assert statuses == dict(zip(partitions, ["STARTED", "STARTED", "QUEUED", "QUEUED"], strict=True))
-
-    assert deployment.finished_backfill(backfill) == "COMPLETED_SUCCESS"
-    records = deployment.instance.get_run_records(dg.RunsFilter(tags={"dagster/backfill": backfill}))
-    when = {one.dagster_run.tags["dagster/partition"]: (one.start_time or 0, one.end_time or 0) for one in records}
-    for tenant in ("acme", "globex"):
-        (_, first_end), (second_start, _) = (when[f"{week}-1|{tenant}"] for week in WEEKS[:2])
-        assert first_end <= second_start
-
-
 def test_a_daemon_that_was_away_catches_up_with_one_tick_and_both_weeks(deployment: Deployment, checkout: Path) -> None:
     wait_for(lambda: deployment.ticks("schedule", SCHEDULE), "the tick that was missed")
 
@@ -338,6 +274,48 @@ def test_a_sensor_tick_escalates_the_second_capped_week_once(deployment: Deploym
     assert [deployment.finished_run(run) for run in requested] == ["SUCCESS"]
     issues = [path.name for path in (checkout / ".tail" / "escalations").glob("monday.*")]
     assert issues == [f"monday.{LAST_TICK.iso_week}.md"]
+
+
+def test_a_backfill_of_three_weeks_leaves_a_branch_for_each_one_after_another(
+    deployment: Deployment, launched: Launched, checkout: Path
+) -> None:
+    assert deployment.finished_backfill(launched.three_weeks) == "COMPLETED_SUCCESS"
+
+    # Each week brings one topic more; the topics of the weeks before it are known to it.
+    assert [cases_on(checkout, week, "acme") for week in WEEKS] == [
+        [f"tail-{week.replace('-', '')}-acme-001"] for week in WEEKS
+    ]
+    records = deployment.instance.get_run_records(dg.RunsFilter(tags={"dagster/backfill": launched.three_weeks}))
+    when = {one.dagster_run.tags["dagster/partition"]: (one.start_time or 0, one.end_time or 0) for one in records}
+    assert sorted(when) == [f"{week}-1|acme" for week in WEEKS]
+    ends, starts = ([when[key][place] for key in sorted(when)] for place in (1, 0))
+    assert all(end <= start for end, start in zip(ends[:-1], starts[1:], strict=True))
+
+
+def test_one_segment_of_one_week_is_run_again_and_changes_nothing(
+    deployment: Deployment, launched: Launched, checkout: Path
+) -> None:
+    deployment.finished_backfill(launched.three_weeks)
+    before = git(checkout, "for-each-ref", "refs/heads/tail-miner/acme/")
+
+    run = deployment.launch("mine_support", week(2, "acme"))
+
+    assert deployment.finished_run(run) == "SUCCESS"
+    assert before != ""
+    assert git(checkout, "for-each-ref", "refs/heads/tail-miner/acme/") == before
+
+
+def test_a_permanent_error_is_tried_once_by_a_backfill_and_never_again(
+    deployment: Deployment, launched: Launched
+) -> None:
+    assert deployment.finished_backfill(launched.refused) == "COMPLETED_FAILED"
+
+    [run] = deployment.runs(tags={"dagster/backfill": launched.refused})
+    assert deployment.events(run.run_id, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
+    assert run.tags["dagster/will_retry"] == "false"
+    assert deployment.runs(tags={"dagster/root_run_id": run.run_id}) == []
+    [failure] = deployment.events(run.run_id, dg.DagsterEventType.STEP_FAILURE)
+    assert "refused/rubric.yaml is not on the base branch" in str(failure.step_failure_data.user_failure_data)
 
 
 def test_a_tenant_is_loud_until_it_is_declared_then_mined_and_leaves_nothing_when_it_goes(
@@ -405,11 +383,6 @@ def _places_with(text: str, deployment: Deployment, checkout: Path) -> list[str]
 
 def _content(path: Path) -> bytes:
     return repr(pl.read_parquet(path).to_dicts()).encode() if path.suffix == ".parquet" else path.read_bytes()
-
-
-def _all_requested(deployment: Deployment, backfill: str, count: int) -> list[dg.DagsterRun] | None:
-    runs = deployment.runs(tags={"dagster/backfill": backfill})
-    return runs if len(runs) == count else None
 
 
 def _requested(deployment: Deployment, sensor: str) -> list[str]:

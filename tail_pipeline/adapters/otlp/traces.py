@@ -42,17 +42,21 @@ class Shares:
 
     A span belongs to the nearest unit above it; without one, to all units below its nearest ancestor that has any: a
     retriever stands beside the model call it feeds. No span speaks of a unit of another tenant than its own, and where a
-    trace is of several tenants, a span that names none speaks of no unit but the one it stands below.
+    trace is of several tenants, a span that names none speaks of no unit but the one it stands below. Where units are
+    ``nodes``, an agent beside them that is none did work of its own, and what stands below it speaks of none of them.
     """
 
-    def __init__(self, trace: Trace, units: list[OtlpSpan], tenant_of: Callable[[OtlpSpan], str | None]) -> None:
+    def __init__(
+        self, trace: Trace, units: list[OtlpSpan], tenant_of: Callable[[OtlpSpan], str | None], *, nodes: bool
+    ) -> None:
         self._trace = trace
         self._units = {unit.span_id: unit for unit in units}
         self._tenant_of = tenant_of
+        self._nodes = nodes
         self._below: dict[str, list[OtlpSpan]] = {}
         self._spans_of: dict[str, list[OtlpSpan]] | None = None
         self._of_several_tenants: bool | None = None
-        if len(units) > 1:
+        if len(units) > 1 or nodes:
             for unit in units:
                 for span_id in trace.ancestors(unit):
                     self._below.setdefault(span_id, []).append(unit)
@@ -68,7 +72,7 @@ class Shares:
 
     def spans_of(self, unit: OtlpSpan, kind: SpanKind) -> list[OtlpSpan]:
         """The spans of one kind that speak of the unit."""
-        if len(self._units) == 1:
+        if len(self._units) == 1 and not self._nodes:
             return [span for span in self._trace.spans.values() if span.kind is kind and self._same_tenant(span, unit)]
         if self._spans_of is None:
             self._spans_of = {}
@@ -84,7 +88,10 @@ class Shares:
                 return [self._units[one]]
             if one in self._below:
                 return self._below[one]
-        return []
+            if self._nodes and one in self._trace.spans and self._trace.spans[one].kind is SpanKind.AGENT:
+                return []
+        # A trace whose root was lost still has the only node that its spans can speak of.
+        return list(self._units.values()) if len(self._units) == 1 else []
 
     def _same_tenant(self, span: OtlpSpan, unit: OtlpSpan) -> bool:
         if span is unit or unit.span_id in self._trace.lineage(span.span_id):

@@ -149,7 +149,8 @@ class TraceAssembler:
                 keys = f" with {', '.join(key[:60] for key in first.other_keys)}" if first.other_keys else ""
                 self._leave(NO_DIALECT, f"{first.place}: span '{first.name[:60]}'{keys}")
             return
-        shares = Shares(trace, units, lambda span: _text(self._inherited(trace, span, "tenant")))
+        nodes = self._rules.unit == "node"
+        shares = Shares(trace, units, lambda span: _text(self._inherited(trace, span, "tenant")), nodes=nodes)
         judging = [span for span in own.values() if span.judges]
         judged = self._judged(units, shares, [*judging, *carriers]) if judging or carriers else {}
         for unit in units:
