@@ -7,7 +7,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from tail_pipeline.domain.ports import BranchState
 
 _AUTHOR = {"NAME": "tail-miner", "EMAIL": "tail-miner@localhost"}
 _TIMEOUT_S = 60
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MAX_REMEMBERED_CHARS = 32 * 2**20
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _GIT_ELSEWHERE = frozenset(
     f"GIT_{name}"
     for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "COMMON_DIR", "NAMESPACE", "PREFIX")
@@ -34,10 +35,14 @@ class ComparisonBase:
 
 @dataclass(frozen=True)
 class GitCheckout:
-    """The checkout in ``repo_dir``, whose ``base_branch`` is what counts."""
+    """The checkout in ``repo_dir``, whose ``base_branch`` is what counts.
+
+    What git says of commits and blobs by their ids never changes, so it is asked once; references are asked for each time.
+    """
 
     repo_dir: Path
     base_branch: str
+    _remembered: dict[tuple[str, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def base(self) -> str:
         head = self.heads(self.base_branch).get(self.base_branch)
@@ -55,25 +60,27 @@ class GitCheckout:
         return self._refs(PUBLISHED, pattern)
 
     def files_in(self, commit: str, directory: str) -> dict[str, str]:
-        listing = self.git("ls-tree", "-z", commit, *([f"{directory}/"] if directory else []))
+        below = [f"{directory}/"] if directory else []
+        listing = self._asked_once([commit], "ls-tree", "-z", commit, *below)
         entries = [entry.partition("\t") for entry in listing.split("\0") if entry]
         return {path: meta.split(" ")[2] for meta, _, path in entries if meta.split(" ")[1] == "blob"}
 
     def blob(self, sha: str, path: str) -> str:
-        return self.git("cat-file", "blob", sha)
+        return self._asked_once([sha], "cat-file", "blob", sha)
 
     def commits_of(self, path: str, reachable: Sequence[str], but_not: Sequence[str]) -> list[tuple[str, str]]:
         excluded = [f"^{commit}" for commit in but_not]
-        log = self.git("log", "--reverse", "--topo-order", "-z", "--format=%H%n%B", *reachable, *excluded, "--", path)
+        order = ("--reverse", "--topo-order", "-z", "--format=%H%n%B")
+        log = self._asked_once([*reachable, *but_not], "log", *order, *reachable, *excluded, "--", path)
         found = (entry.partition("\n") for entry in log.split("\0") if entry.strip())
         return [(commit, message) for commit, _, message in found]
 
     def merge_base(self, left: str, right: str) -> str | None:
-        return self.git("merge-base", left, right, nothing_found=1).strip() or None
+        return self._asked_once([left, right], "merge-base", left, right, nothing_found=1).strip() or None
 
     def changed_between(self, old: str, new: str) -> frozenset[str] | None:
         """The files that differ between two commits; None when the old one is not here (any more)."""
-        if not _COMMIT.fullmatch(old) or self.git("cat-file", "-t", old, nothing_found=128).strip() != "commit":
+        if not _ID.fullmatch(old) or self.git("cat-file", "-t", old, nothing_found=128).strip() != "commit":
             return None
         listing = self.git("diff-tree", "-r", "-z", "--name-only", "--relative", old, new)
         return frozenset(path for path in listing.split("\0") if path)
@@ -170,6 +177,16 @@ class GitCheckout:
             reason = done.stderr.decode(errors="replace").strip()
             raise PermanentError(f"git {arguments[0]} failed in {self.repo_dir}: {reason}")
         return done.stdout.decode(errors="surrogateescape")
+
+    def _asked_once(self, objects: Sequence[str], *arguments: str, nothing_found: int = 0) -> str:
+        """Standard output; remembered where all ``objects`` are named by their ids, as far as there is room."""
+        if arguments in self._remembered:
+            return self._remembered[arguments]
+        said = self.git(*arguments, nothing_found=nothing_found)
+        room = _MAX_REMEMBERED_CHARS - sum(map(len, self._remembered.values()))
+        if len(said) <= room and all(_ID.fullmatch(one) for one in objects):
+            self._remembered[arguments] = said
+        return said
 
     def _refs(self, namespace: str, pattern: str) -> dict[str, str]:
         listing = self.git("for-each-ref", "--format=%(objectname) %(refname)", f"{namespace}{pattern}")

@@ -166,8 +166,8 @@ class _Spans:
         self.cost = [rubric.cost_weight(labels) for labels in self.labels]
 
     def first_row(self, text: int) -> int:
-        """The costliest span that said it, the earliest of those."""
-        return max(self.rows_of[text], key=lambda row: self.cost[row])
+        """The costliest span that said it, of those one that was corrected, the earliest."""
+        return max(self.rows_of[text], key=lambda row: (self.cost[row], self.corrected[row]))
 
 
 class _Answers:
@@ -208,7 +208,8 @@ def _cluster(
     rows = [row for text in group for row in spans.rows_of[text]]
     members = sorted(spans.keys[row] for row in rows)
     scores = [score for row in rows if (score := spans.scores[row]) is not None]
-    corrected = next((row for text in by_centrality for row in spans.rows_of[text] if spans.corrected[row]), None)
+    in_order = [representative, *(row for text in by_centrality for row in spans.rows_of[text])]
+    corrected = next((row for row in in_order if spans.corrected[row]), None)
     weight, cost_weight = sum(spans.cost[row] for row in rows), max(spans.cost[row] for row in rows)
     cluster = Cluster(
         rank=0,
@@ -242,7 +243,11 @@ def _cluster(
 
 
 def _by_centrality(spans: _Spans, vectors: Vectors, group: list[int], costly: list[bool]) -> list[int]:
-    """The medoid first (a costly text where there is one), then the other texts, most central first."""
+    """The representative first, then the other texts, most central first.
+
+    The representative is the medoid of the costly texts where there are any; of these the medoid of those that a user
+    corrected, since a correction answers what this user asked, with its amounts and names, and not what the others did.
+    """
     copies = [len(spans.rows_of[text]) for text in group]
     own = vectors.rows(group)
     if len(group) <= _BLOCK_ROWS:
@@ -253,7 +258,8 @@ def _by_centrality(spans: _Spans, vectors: Vectors, group: list[int], costly: li
         similarity = own.cosines(mean)[:, 0] * mean.norm[0] * sum(copies)
     centrality = np.round(similarity, 4)
     ordered = sorted(range(len(group)), key=lambda place: (-centrality[place], place))
-    centre = next((place for place in ordered if costly[group[place]]), ordered[0])
+    first = [place for place in ordered if costly[group[place]]] or ordered
+    centre = next((place for place in first if spans.corrected[spans.first_row(group[place])]), first[0])
     return [group[centre], *(group[place] for place in ordered if place != centre)]
 
 

@@ -314,6 +314,20 @@ def test_no_costly_and_no_corrected_span_is_unclustered(spoken: list[dict[str, A
     assert lost & kept == set()
 
 
+@given(rows)
+@settings(deadline=None, max_examples=40)
+def test_a_correction_stands_beside_the_question_it_answers(spoken: list[dict[str, Any]]) -> None:
+    cost = {row["span_id"]: 10 if row["labels"] == ["regulatory"] else 1 for row in spoken}
+    corrected = {row["span_id"] for row in spoken if row["correction"]}
+    for one in find(spoken).clusters:
+        _, representative = one.representative
+        # A regulatory span stays the representative, also where only an ordinary one was corrected.
+        costliest = {span_id for span_id in span_ids(one) if cost[span_id] == one.cost_weight}
+        assert representative in ((costliest & corrected) or costliest)
+        assert (one.corrected_by is None) == corrected.isdisjoint(span_ids(one))
+        assert one.corrected_by in (None, one.representative) or representative not in corrected
+
+
 @given(rows, st.integers(1, 4))
 @settings(deadline=None, max_examples=40)
 def test_no_ordinary_cluster_is_ranked_before_a_costly_one(spoken: list[dict[str, Any]], cap: int) -> None:
