@@ -82,8 +82,12 @@ class SpanCollector:
             frame = self._taken(batch)
             self.collected.spans += frame.height
             self.collected.passed_over += batch.passed_over
-            yield self._redactor.redact(frame)
-        for batch in self._store.fetch_units(self._complained_about(), self._segment, self._oldest):
+            # Of many tenants most batches hold nothing of this one.
+            if frame.height:
+                yield self._redactor.redact(frame)
+        complained = self._complained_about()
+        units = self._store.fetch_units(complained, self._segment, self._oldest) if complained else ()
+        for batch in units:
             older = self._taken(SpanBatch(batch.frame, set_aside=batch.set_aside)).filter(
                 (pl.col("start_time") < self._window.start)
                 & is_negative_feedback()
@@ -91,7 +95,8 @@ class SpanCollector:
             )
             self.collected.spans += older.height
             self.collected.late_feedback += older.height
-            yield self._redactor.redact(older)
+            if older.height:
+                yield self._redactor.redact(older)
 
     def require_readable(self, max_bad_share: float) -> None:
         """Raises PermanentError, with the first bad rows, when more than ``max_bad_share`` of the rows were bad."""
