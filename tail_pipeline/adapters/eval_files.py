@@ -80,8 +80,10 @@ def load_configuration(repo_dir: Path) -> AgentsConfig:
     """``agents.yaml`` and every rubric it leads to; raises InvalidFile with the findings of all of them at once.
 
     Runs take the rubric from the base branch; the one in the work tree is checked here so that a mistake shows while it is made.
+    Where agents or segments have rubrics of their own, a broken one is their runs' to fail by, as long as another is sound.
     """
     findings: list[Finding] = []
+    of_rubrics: list[Finding] = []
     config = None
     try:
         config = load_agents(repo_dir)
@@ -95,13 +97,13 @@ def load_configuration(repo_dir: Path) -> AgentsConfig:
             text = read_text(repo_dir / path, path)
             rubrics[path] = parse_rubric(text, path)
         except InvalidFile as error:
-            findings.extend(error.findings)
+            of_rubrics.extend(error.findings)
         else:
             findings.extend(_unknown_endpoints(text, path, rubrics[path], config) if config else ())
     if config:
         findings.extend(_target_findings(repo_dir, config, rubrics))
-    if findings or config is None:
-        raise InvalidFile(findings)
+    if config is None or findings or (of_rubrics and not rubrics):
+        raise InvalidFile([*findings, *of_rubrics])
     return config
 
 

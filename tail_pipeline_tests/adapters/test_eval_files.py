@@ -272,6 +272,18 @@ def test_a_valid_configuration_is_loaded(work_tree: Path):
     assert [agent.name for agent in load_configuration(work_tree).agents] == ["support"]
 
 
+def test_a_broken_rubric_of_one_agent_leaves_the_others_their_code_location(work_tree: Path):
+    agents = "  - {{name: {0}, eval_dir: {0}, traces: {{store: files, path: '*.jsonl'}}}}\n"
+    text = f"repository: {{provider: local}}\nagents:\n{agents.format('drafter')}{agents.format('verifier')}"
+    put(work_tree, "eval/agents.yaml", text)
+    put(work_tree, "drafter/rubric.yaml", RUBRIC)
+    put(work_tree, "verifier/rubric.yaml", "rubric_min_score: high\n")
+
+    assert [agent.name for agent in load_configuration(work_tree).agents] == ["drafter", "verifier"]
+    put(work_tree, "drafter/rubric.yaml", "rubric_min_score: low\n")
+    assert {one.file for one in configuration_findings(work_tree)} == {"drafter/rubric.yaml", "verifier/rubric.yaml"}
+
+
 def test_mistakes_in_agents_and_rubric_are_found_together(work_tree: Path):
     put(
         work_tree,
@@ -288,7 +300,7 @@ def test_the_rubrics_of_all_agents_and_segments_are_checked_together(work_tree: 
     put(
         work_tree,
         "eval/agents.yaml",
-        agents_text(f"- {{name: video, traces: {{store: files, path: x}}, {segments}}}", AGENT),
+        agents_text(f"- {{name: video, traces: {{store: files, path: x}}, {segments}}}"),
     )
     put(work_tree, "eval/plan/rubric.yaml", "rubric_min_score: 2\nragas_faithfulness: 0.5\n")
     found = [(finding.file, finding.line) for finding in configuration_findings(work_tree)]
