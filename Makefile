@@ -32,7 +32,7 @@ dev: install ## open Dagster's UI on the demo (TAIL_PIPELINE_REPO=... for anothe
 	$(BIN)/dagster dev --workspace workspace.yaml
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: install ## format, lint, types, import contracts, workflows, code location
 	$(BIN)/ruff format --check .

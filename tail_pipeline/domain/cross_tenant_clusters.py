@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tail_pipeline.domain.clustering import link_clusters
 from tail_pipeline.domain.embedding import Encoder, Vectors, canonical
 from tail_pipeline.domain.novelty import EarlierCase, HistoryIndex, Novelty, Outcome, Verdict, judge_novelty
+from tail_pipeline.domain.ranking import capped
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.selection import TRIGGERS
 from tail_pipeline.domain.tenant_privacy import TenantPrivacy
@@ -107,7 +108,7 @@ def find_cross_tenant_clusters(
         found.append((_cluster(own, privacy, rubric, verdict), _by_tenant(own)))
     ranked = sorted(found, key=lambda pair: _rank_key(*pair))
     return CrossTenantDay(
-        _capped([cluster for cluster, _ in ranked], max_clusters),
+        capped([cluster for cluster, _ in ranked], max_clusters),
         [said for _, said in ranked],
         privacy,
         linked.cut,
@@ -188,16 +189,3 @@ def _rank_key(cluster: CrossTenantCluster, texts: TextsByTenant) -> tuple[object
     """Cost weight, weight, size, tenants, words; what is still level is told apart by its texts, in no order of tenants."""
     said = sorted(canonical(text) for own in texts.values() for text in own)
     return (-cluster.cost_weight, -cluster.weight, -cluster.size, -cluster.tenants, cluster.words, said)
-
-
-def _capped(ordered: Sequence[CrossTenantCluster], max_clusters: int) -> list[CrossTenantCluster]:
-    """Number the ranks; of those to be proposed, the first ``max_clusters`` are."""
-    proposed = 0
-    ranked = []
-    for rank, cluster in enumerate(ordered, start=1):
-        outcome = cluster.outcome
-        if outcome is Outcome.PROPOSED:
-            proposed += 1
-            outcome = Outcome.PROPOSED if proposed <= max_clusters else Outcome.OVER_CAP
-        ranked.append(replace(cluster, rank=rank, outcome=outcome))
-    return ranked

@@ -19,6 +19,7 @@ from tail_pipeline.domain.background import BackgroundSample, SpanKey
 from tail_pipeline.domain.clustering import Clustering, group_by_intent
 from tail_pipeline.domain.embedding import Encoder, Vectors, canonical
 from tail_pipeline.domain.novelty import EarlierCase, HistoryIndex, Novelty, Outcome, judge_novelty
+from tail_pipeline.domain.ranking import capped
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.selection import TRIGGERS
 from tail_pipeline.domain.titles import TitleWords
@@ -129,7 +130,7 @@ def find_weighted_clusters(
         for texts, answer in zip(by_centrality, answered_by, strict=True)
     ]
     order = sorted(range(len(clusters)), key=lambda number: _rank_key(clusters[number]))
-    ranked = _capped([clusters[number] for number in order], policy.max_clusters)
+    ranked = capped([clusters[number] for number in order], policy.max_clusters)
     rank_of_text = np.zeros(len(spans.texts), dtype=np.int64)
     for cluster, number in zip(ranked, order, strict=True):
         rank_of_text[grouping.groups[number]] = cluster.rank
@@ -275,19 +276,6 @@ def _rank_key(cluster: Cluster) -> tuple[Any, ...]:
         canonical(cluster.text),
         cluster.members[0],
     )
-
-
-def _capped(ordered: list[Cluster], max_clusters: int) -> list[Cluster]:
-    """Number the ranks; of those to be proposed, the first ``max_clusters`` are."""
-    proposed = 0
-    result = []
-    for rank, cluster in enumerate(ordered, start=1):
-        outcome = cluster.outcome
-        if outcome is Outcome.PROPOSED:
-            proposed += 1
-            outcome = Outcome.PROPOSED if proposed <= max_clusters else Outcome.OVER_CAP
-        result.append(replace(cluster, rank=rank, outcome=outcome))
-    return result
 
 
 def _map(vectors: Vectors, rank_of_text: NDArray[np.int64]) -> list[MapPoint]:

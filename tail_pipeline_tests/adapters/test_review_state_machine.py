@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -28,6 +29,8 @@ from tail_pipeline.domain.weighted_clusters import Cluster
 from tail_pipeline_tests.adapters.places import METHODS, GitHubPlace, LocalPlace, Method, Place
 from tail_pipeline_tests.conftest import commit_all, git
 from tail_pipeline_tests.domain.builders import RUBRIC, WEEK, cluster, counts
+
+pytestmark = pytest.mark.long
 
 PATH = "eval/tail/2026-W17.yaml"
 FIRST_BRANCH = "tail-miner/2026-W17"

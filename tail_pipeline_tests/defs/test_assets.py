@@ -30,6 +30,8 @@ from tail_pipeline_tests.defs.pipeline import (
     write_spans,
 )
 
+pytestmark = pytest.mark.long
+
 
 def test_a_week_becomes_a_branch_with_a_tail_file_and_a_body(mining: Pipeline) -> None:
     write_spans(mining.checkout, week())

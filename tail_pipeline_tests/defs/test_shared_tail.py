@@ -28,6 +28,8 @@ from tail_pipeline_tests.defs.shared_traffic import (
     traffic,
 )
 
+pytestmark = pytest.mark.long
+
 MONDAY, TUESDAY, WEDNESDAY = (f"2026-W17-{day}" for day in (1, 2, 3))
 NEXT_MONDAY = "2026-W18-1"
 

@@ -22,6 +22,8 @@ from tail_pipeline.domain.novelty import Outcome
 from tail_pipeline.domain.weighted_clusters import ClusterPolicy, WeekClusters, find_weighted_clusters, to_frame
 from tail_pipeline_tests.domain.builders import RUBRIC, background_of, failing_frame, ordinary_texts, span
 
+pytestmark = pytest.mark.long
+
 ENCODER = LexicalEncoder()
 INTENTS = "intents/intents.parquet"
 TOPICS = (

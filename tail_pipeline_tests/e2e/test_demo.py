@@ -12,6 +12,8 @@ import pytest
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, git
 from tail_pipeline_tests.e2e.command import COMMAND, run, run_installed
 
+pytestmark = pytest.mark.long
+
 WEEKS = [f"2026-W{number}" for number in range(10, 18)]
 
 

@@ -27,6 +27,8 @@ from tail_pipeline_tests.defs.pipeline import FAILING, span, write_spans
 from tail_pipeline_tests.e2e.command import run as run_command
 from tail_pipeline_tests.e2e.deployment import ROOT, Deployment, deployed, wait_for
 
+pytestmark = pytest.mark.long
+
 WEEKS = ["2026-W15", "2026-W16", "2026-W17"]
 SCHEDULE = "mine_monday_schedule"
 CANARY = "canaryinitech"

@@ -26,6 +26,8 @@ from tail_pipeline_tests.conftest import EXAMPLE_EVAL, git
 from tail_pipeline_tests.e2e.command import run
 from tail_pipeline_tests.e2e.reviewer import review_and_merge, tail_on
 
+pytestmark = pytest.mark.long
+
 TOYS, CRAFTS = "willow-toys", "north-crafts"
 WEEK, NEXT_WEEK = "2026-W16", "2026-W17"
 FIRST, SECOND, AFTER_THE_MERGE, OF_THE_NEXT_WEEK = "2026-W16-2", "2026-W16-3", "2026-W16-6", "2026-W17-2"

@@ -37,6 +37,8 @@ from tail_pipeline_tests.model_server import (
 from tail_pipeline_tests.real_data import MTRAG_HUMAN, mtrag_human
 from tail_pipeline_tests.scripted_judge import grade, tagged, written
 
+pytestmark = pytest.mark.long
+
 WEEK = "2026-W17"
 DAY = MiningDay.parse(f"{WEEK}-1")
 RUBRIC: dict[str, Any] = {

@@ -23,6 +23,8 @@ from tail_pipeline.domain.weeks import Cadence, IsoWeek, MiningDay
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, git
 from tail_pipeline_tests.real_data import MTRAG_HUMAN, MTRAG_UN, REPLAY_WEEKS, mtrag_human, mtrag_un
 
+pytestmark = pytest.mark.long
+
 DDL = Path(__file__).parents[2] / "tail_pipeline" / "adapters" / "traces_postgres.sql"
 Shared = Callable[[str], Path]
 

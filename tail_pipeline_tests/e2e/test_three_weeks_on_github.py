@@ -32,6 +32,8 @@ from tail_pipeline_tests.github_server.records import Issue
 from tail_pipeline_tests.github_server.routing import Reply
 from tail_pipeline_tests.github_server.transport import Way
 
+pytestmark = pytest.mark.long
+
 CASES = "eval/cases.yaml"
 W16, W17, W18 = (IsoWeek(2026, number) for number in (16, 17, 18))
 TOPICS = {
