@@ -15,7 +15,7 @@ from tail_pipeline.adapters.history import load_history
 from tail_pipeline.adapters.promoting import promote
 from tail_pipeline.defs.build import build_definitions
 from tail_pipeline.domain.weeks import MiningDay
-from tail_pipeline_tests.adapters.eval_texts import case, put, tail_text
+from tail_pipeline_tests.adapters.eval_texts import case, put, run_of, tail_text
 from tail_pipeline_tests.conftest import commit_all, git, make_checkout
 from tail_pipeline_tests.defs.pipeline import AGENT, BRANCH, Pipeline, failure_of, pipeline, tail_of, write_spans
 from tail_pipeline_tests.defs.shared_traffic import (
@@ -126,16 +126,14 @@ def test_what_is_logged_does_not_grow_with_the_tenants_that_were_not_mined(weekl
     assert not [entry for entry in weekly.instance.all_logs(run.run_id) if "umbrella" in entry.message]
 
 
-def test_a_file_from_before_there_were_tenants_is_never_shared_and_stops_its_own_week_alone(weekly: Pipeline) -> None:
-    put(
-        weekly.checkout,
-        "eval/tail/2026-W17.yaml",
-        tail_text("2026-W17", [case("tail-2026W17-001")], agent="simulated-support"),
-    )
-    commit_all(weekly.checkout, "Mined without tenants")
+def test_a_days_file_from_before_there_were_tenants_stops_the_shared_file_of_its_week(daily: Pipeline) -> None:
+    of_all = case("tail-2026W17-001", run=MONDAY, expected=None, expected_source="none")
+    before = tail_text("2026-W17", [of_all], agent=AGENT.replace("_", "-"), runs=[run_of(MONDAY)])
+    put(daily.checkout, "eval/tail/2026-W17.yaml", before)
+    commit_all(daily.checkout, "Mined without tenants")
 
-    assert "is one tenant's and has no place in a file that all of them read" in failure_of(weekly.share())
-    assert weekly.share(NEXT_MONDAY).success
+    assert "is one tenant's and has no place in a file that all of them read" in failure_of(daily.share(TUESDAY))
+    assert git(daily.checkout, "for-each-ref", f"refs/heads/{BRANCH}") == ""
 
 
 def test_a_tenant_that_was_not_mined_is_named_and_taken_in_later(weekly: Pipeline) -> None:
