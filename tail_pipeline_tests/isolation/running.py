@@ -231,7 +231,8 @@ class Player:
     def _decided(self, case: TailCase, owner: Owner, decision: int) -> TailCase:
         word = self._deployment.aviary.word(frozenset({owner}), f"written by the reviewer of {owner}")
         if decision == 0:
-            return case.model_copy(update={"status": "promoted", "expected": f"It should be {word}."})
+            decided = {"status": "promoted", "rejection_reason": None, "expected": f"It should be {word}."}
+            return case.model_copy(update=decided)
         if decision == 1:
             return case.model_copy(update={"status": "rejected", "rejection_reason": f"Not ours: {word}"})
         return case
