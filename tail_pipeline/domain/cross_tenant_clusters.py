@@ -17,7 +17,7 @@ from tail_pipeline.domain.novelty import EarlierCase, HistoryIndex, Novelty, Out
 from tail_pipeline.domain.ranking import capped
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.selection import TRIGGERS
-from tail_pipeline.domain.tenant_privacy import TenantPrivacy
+from tail_pipeline.domain.tenant_privacy import TenantPrivacy, title_words
 from tail_pipeline.domain.weighted_clusters import Cluster
 
 NO_WORDS = "No words in common"
@@ -143,12 +143,13 @@ def _cluster(
     own: Sequence[tuple[str, Cluster]], privacy: TenantPrivacy, rubric: Rubric, verdict: Verdict
 ) -> CrossTenantCluster:
     texts = {tenant: [canonical(text) for text in said] for tenant, said in _by_tenant(own).items()}
-    title = " ".join(privacy.title_words(texts))
+    words = privacy.common_words(texts)
+    title = " ".join(title_words(words))
     case_id = verdict.case_id
     return CrossTenantCluster(
         rank=0,
         title=title[:1].upper() + title[1:] or NO_WORDS,
-        words=tuple(sorted(privacy.common_words(texts))),
+        words=tuple(sorted(words)),
         tenants=len({tenant for tenant, _ in own}),
         size=sum(one.size for _, one in own),
         weight=sum(one.weight for _, one in own),

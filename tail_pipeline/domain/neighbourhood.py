@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tail_pipeline.domain.clustering import ENOUGH_BACKGROUND
 from tail_pipeline.domain.embedding import Encoder, Vectors, background_direction, canonical
 from tail_pipeline.domain.large_weeks import directions, leaders
 
@@ -19,6 +18,9 @@ NEAREST = 30
 
 NEAR_DUPLICATE = 0.60
 """Cosine, background taken out, from which a text belongs to a group; .5 to .9 found as many failing clusters."""
+
+_MIN_FOR_DIRECTION = 100
+"""Distinct texts below which their mean says more about them than about the product."""
 
 _BLOCK_ROWS = 256
 _DIGITS = 4
@@ -39,7 +41,7 @@ class Neighbourhood:
         for position, form in enumerate(self._form_of):
             self._said[form].append(position)
         matrix = encoder.encode(distinct, reference=distinct)
-        enough = len(distinct) >= ENOUGH_BACKGROUND
+        enough = len(distinct) >= _MIN_FOR_DIRECTION
         self._points = directions(Vectors.of(matrix, background_direction(matrix) if enough else None))
 
     def near_duplicates(self) -> list[list[int]]:

@@ -1,16 +1,16 @@
-"""Ranks and the cap, the same for the clusters of one tail and for those that tenants share."""
+"""What the clusters of one tail and those that tenants share have in common, and the rank and the cap of both."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from tail_pipeline.domain.novelty import Outcome
+from tail_pipeline.domain.novelty import Novelty, Outcome
 
 
-class Ranked(Protocol):
-    """A frozen dataclass with a ``rank`` and an ``outcome``."""
+class RankedCluster(Protocol):
+    """A frozen dataclass; ``rank`` counts from 1, ``weight`` is the sum and ``cost_weight`` the largest of its spans'."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -18,13 +18,40 @@ class Ranked(Protocol):
     def rank(self) -> int: ...
 
     @property
+    def title(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def weight(self) -> int: ...
+
+    @property
+    def cost_weight(self) -> int: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def triggers(self) -> Mapping[str, int]: ...
+
+    @property
     def outcome(self) -> Outcome: ...
 
+    @property
+    def novelty(self) -> Novelty | None: ...
 
-RankedCluster = TypeVar("RankedCluster", bound=Ranked)
+    @property
+    def case_id(self) -> str | None: ...
+
+    @property
+    def first_seen(self) -> str | None: ...
 
 
-def capped(ordered: Sequence[RankedCluster], max_clusters: int) -> list[RankedCluster]:
+AnyCluster = TypeVar("AnyCluster", bound=RankedCluster)
+
+
+def capped(ordered: Sequence[AnyCluster], max_clusters: int) -> list[AnyCluster]:
     """Number the ranks; of those to be proposed, the first ``max_clusters`` are."""
     proposed = 0
     ranked = []

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from tail_pipeline.domain.cross_tenant_clusters import CrossTenantCluster
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.rubric import Rubric
-from tail_pipeline.domain.tail_building import WHY, CaseIds, Distance, fold_run, header_of
+from tail_pipeline.domain.tail_building import CaseIds, Distance, fold_run, header_of, left_out, proposed_case
 from tail_pipeline.domain.tail_file import (
-    MAX_LABELS,
-    MAX_NAME_CHARS,
-    CaseCluster,
     CaseWindow,
     Counts,
-    NotProposed,
     Run,
     SharedBy,
     TailCase,
@@ -65,7 +62,7 @@ def build_shared_tail_file(
         header_of(day, agent, None, rubric),
         Run(day=day.key, window=CaseWindow(start=window.start, end=window.end), counts=counts, tenants=shared_by),
         [_case(case_id, cluster, day.iso_week, run) for case_id, cluster in zip(ids, proposed, strict=True)],
-        [_left_out(cluster, run) for cluster in clusters if cluster.outcome is not Outcome.PROPOSED],
+        [left_out(cluster, run) for cluster in clusters if cluster.outcome is not Outcome.PROPOSED],
         [],
         one_run_a_week=one_run_a_week,
         before=earlier_versions[-1] if earlier_versions else None,
@@ -85,39 +82,6 @@ def _words_apart(cluster: CrossTenantCluster, case: TailCase) -> Distance | None
 
 
 def _case(case_id: str, cluster: CrossTenantCluster, week: IsoWeek, run: str | None) -> TailCase:
-    return TailCase(
-        id=case_id,
-        title=cluster.title,
-        status="proposed",
-        rejection_reason=None,
-        input=cluster.input,
-        context=[],
-        expected=None,
-        expected_source="none",
-        labels=[label[:MAX_NAME_CHARS] for label in cluster.labels[:MAX_LABELS]],
-        source="tail_miner",
-        cost_weight=cluster.cost_weight,
-        run=run,
-        cluster=CaseCluster(
-            tenants=cluster.tenants,
-            size=cluster.size,
-            weight=cluster.weight,
-            triggers=cluster.triggers,
-            novelty=cluster.novelty.value if cluster.novelty else "new",
-            first_seen=cluster.first_seen or str(week),
-            words=list(cluster.words),
-            no_input=cluster.no_input,
-        ),
-    )
-
-
-def _left_out(cluster: CrossTenantCluster, run: str | None) -> NotProposed:
-    return NotProposed(
-        title=cluster.title,
-        weight=cluster.weight,
-        size=cluster.size,
-        why=WHY[cluster.outcome],
-        case=cluster.case_id,
-        cost_weight=cluster.cost_weight,
-        run=run,
-    )
+    texts: dict[str, Any] = {"input": cluster.input, "context": [], "expected": None, "expected_source": "none"}
+    behind = {"tenants": cluster.tenants, "words": list(cluster.words), "no_input": cluster.no_input}
+    return proposed_case(case_id, cluster, week, run, texts=texts, behind=behind)

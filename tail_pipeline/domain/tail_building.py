@@ -12,6 +12,7 @@ from tail_pipeline.domain.drafting import MAX_TEXT_CHARS, DraftedCase, cut
 from tail_pipeline.domain.embedding import canonical
 from tail_pipeline.domain.novelty import Novelty, Outcome
 from tail_pipeline.domain.placeholders import numbering, renamed
+from tail_pipeline.domain.ranking import RankedCluster
 from tail_pipeline.domain.rubric import Rubric
 from tail_pipeline.domain.scoring_summary import ScoringSummary
 from tail_pipeline.domain.tail_file import (
@@ -74,18 +75,8 @@ def build_tail_file(
         with_numbered_placeholders(_case(case_id, cluster, drafts[cluster.representative], day.iso_week, run))
         for case_id, cluster in zip(ids.assign(proposed, _members_in_common), proposed, strict=True)
     ]
-    left_out = [
-        NotProposed(
-            title=cluster.title,
-            weight=cluster.weight,
-            size=cluster.size,
-            why=WHY[cluster.outcome],
-            case=cluster.case_id,
-            cost_weight=cluster.cost_weight,
-            run=run,
-        )
-        for cluster in clusters
-        if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
+    not_proposed = [
+        left_out(cluster, run) for cluster in clusters if cluster.outcome not in (Outcome.PROPOSED, Outcome.UNCLUSTERED)
     ]
     return fold_run(
         header_of(day, agent, segment, rubric),
@@ -96,7 +87,7 @@ def build_tail_file(
             audit=CaseAudit.of(audit) if audit else None,
         ),
         cases,
-        left_out,
+        not_proposed,
         complaints,
         one_run_a_week=one_run_a_week,
         before=earlier_versions[-1] if earlier_versions else None,
@@ -268,16 +259,21 @@ def with_numbered_placeholders(case: TailCase) -> TailCase:
     )
 
 
-def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, run: str | None) -> TailCase:
+def proposed_case(
+    case_id: str,
+    cluster: RankedCluster,
+    week: IsoWeek,
+    run: str | None,
+    *,
+    texts: Mapping[str, Any],
+    behind: Mapping[str, Any],
+) -> TailCase:
+    """A case that nobody has decided on, with its own ``texts`` and what there is ``behind`` its cluster."""
     return TailCase(
         id=case_id,
         title=cluster.title,
         status="proposed",
         rejection_reason=None,
-        input=cut(cluster.text, MAX_TEXT_CHARS),
-        context=drafted.context,
-        expected=drafted.expected,
-        expected_source=drafted.expected_source,
         labels=[label[:MAX_NAME_CHARS] for label in cluster.labels[:MAX_LABELS]],
         source="tail_miner",
         cost_weight=cluster.cost_weight,
@@ -285,18 +281,45 @@ def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, r
         cluster=CaseCluster(
             size=cluster.size,
             weight=cluster.weight,
-            triggers=cluster.triggers,
-            lowest_score=None if cluster.lowest_score is None else round(cluster.lowest_score, 4),
+            triggers=dict(cluster.triggers),
             novelty=cluster.novelty.value if cluster.novelty else "new",
             first_seen=cluster.first_seen or str(week),
-            observed_output=drafted.observed_output,
-            faithfulness=drafted.faithfulness,
-            judged=drafted.judged,
-            flags=drafted.flags,
-            span_ids=[span_id[:MAX_NAME_CHARS] for _, span_id in cluster.members[:MAX_SPAN_IDS]],
-            paraphrases=[cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
+            **behind,
         ),
+        **texts,
     )
+
+
+def left_out(cluster: RankedCluster, run: str | None) -> NotProposed:
+    """What the file says of a cluster that is no case, and why; its outcome is one of ``WHY``."""
+    return NotProposed(
+        title=cluster.title,
+        weight=cluster.weight,
+        size=cluster.size,
+        why=WHY[cluster.outcome],
+        case=cluster.case_id,
+        cost_weight=cluster.cost_weight,
+        run=run,
+    )
+
+
+def _case(case_id: str, cluster: Cluster, drafted: DraftedCase, week: IsoWeek, run: str | None) -> TailCase:
+    texts = {
+        "input": cut(cluster.text, MAX_TEXT_CHARS),
+        "context": drafted.context,
+        "expected": drafted.expected,
+        "expected_source": drafted.expected_source,
+    }
+    behind = {
+        "lowest_score": None if cluster.lowest_score is None else round(cluster.lowest_score, 4),
+        "observed_output": drafted.observed_output,
+        "faithfulness": drafted.faithfulness,
+        "judged": drafted.judged,
+        "flags": drafted.flags,
+        "span_ids": [span_id[:MAX_NAME_CHARS] for _, span_id in cluster.members[:MAX_SPAN_IDS]],
+        "paraphrases": [cut(text, MAX_PARAPHRASE_CHARS) for text in cluster.paraphrases],
+    }
+    return proposed_case(case_id, cluster, week, run, texts=texts, behind=behind)
 
 
 def _other_days(runs: Sequence[Run], day: str) -> list[Run]:

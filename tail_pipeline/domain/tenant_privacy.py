@@ -51,6 +51,15 @@ PROBLEMS = (HIDDEN, DIGIT, NAME, RARE_WORD, QUOTATION)
 """Why a text may not be read by all tenants; none of the reasons quotes it."""
 
 
+def title_words(common: Mapping[str, float]) -> tuple[str, ...]:
+    """Those of ``TenantPrivacy.common_words`` that say what the clusters are about.
+
+    So few that they can be no quotation, whatever their order.
+    """
+    words = list(common)[:MAX_RUN_WORDS]
+    return tuple(word for word in words if common[word] >= TELLING_SHARE * common[words[0]])
+
+
 class TenantPrivacy:
     """The texts of one day by tenant, the names nobody may read, and how many tenants make a thing common."""
 
@@ -70,25 +79,16 @@ class TenantPrivacy:
         self._frequency = Counter(token for own in tokens.values() for one in own for token in set(one))
         self._rare = [word for word, count in self._tenants_of.items() if count < min_tenants]
 
-    def common_words(self, texts: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    def common_words(self, texts: Mapping[str, Sequence[str]]) -> dict[str, float]:
         """The words of canonical ``texts`` (of some clusters, by tenant) that enough of these tenants used, most telling first.
 
-        Letters alone, none of the closed class, none that names a tenant, at most ``MAX_COMMON_WORDS``.
+        With how telling each is. Letters alone, none of the closed class, none that names a tenant, at most ``MAX_COMMON_WORDS``.
         """
-        common = self._weights(texts)
-        words = sorted(common, key=lambda word: (-common[word], word))[:MAX_COMMON_WORDS]
+        weights = self._weights(texts)
+        words = sorted(weights, key=lambda word: (-weights[word], word))[:MAX_COMMON_WORDS]
         while self._quotes(_tokens(" ".join(sorted(words)))):
             words.pop()
-        return tuple(words)
-
-    def title_words(self, texts: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-        """Those of the common words that say what the clusters are about, most telling first.
-
-        So few that they can be no quotation, whatever their order.
-        """
-        common = self._weights(texts)
-        words = self.common_words(texts)[:MAX_RUN_WORDS]
-        return tuple(word for word in words if common[word] >= TELLING_SHARE * common[words[0]])
+        return {word: weights[word] for word in words}
 
     def _weights(self, texts: Mapping[str, Sequence[str]]) -> dict[str, float]:
         """Of each word that may be said: the share of the tenants that used it here times how rare it is elsewhere."""

@@ -277,9 +277,10 @@ def test_a_broken_rubric_of_one_agent_leaves_the_others_their_code_location(work
     text = f"repository: {{provider: local}}\nagents:\n{agents.format('drafter')}{agents.format('verifier')}"
     put(work_tree, "eval/agents.yaml", text)
     put(work_tree, "drafter/rubric.yaml", RUBRIC)
-    put(work_tree, "verifier/rubric.yaml", "rubric_min_score: high\n")
-
-    assert [agent.name for agent in load_configuration(work_tree).agents] == ["drafter", "verifier"]
+    judged = "judge_model: vllm/judge\ncriteria:\n- {name: tone, weight: 1.0, judge: Is friendly.}\n"
+    for broken in (RUBRIC + judged, "rubric_min_score: high\n"):
+        put(work_tree, "verifier/rubric.yaml", broken)
+        assert [agent.name for agent in load_configuration(work_tree).agents] == ["drafter", "verifier"]
     put(work_tree, "drafter/rubric.yaml", "rubric_min_score: low\n")
     assert {one.file for one in configuration_findings(work_tree)} == {"drafter/rubric.yaml", "verifier/rubric.yaml"}
 

@@ -21,6 +21,7 @@ import pytest
 
 from tail_pipeline.adapters.eval_files import parse_tail
 from tail_pipeline.defs.cells import UNFINISHED
+from tail_pipeline.defs.run_order import MINED_ASSETS
 from tail_pipeline.domain.weeks import Cadence, MiningDay, last_mining_days
 from tail_pipeline_tests.conftest import EXAMPLE_EVAL, commit_all, git
 from tail_pipeline_tests.defs.pipeline import FAILING, span, write_spans
@@ -32,7 +33,6 @@ pytestmark = pytest.mark.long
 WEEKS = ["2026-W15", "2026-W16", "2026-W17"]
 SCHEDULE = "mine_monday_schedule"
 CANARY = "canaryinitech"
-CHAIN = ["spans", "scored_spans", "weighted_clusters", "tail_yaml", "tail_pr"]
 TOPICS = ["refund", "export", "password", "invoice"]
 LAST_TICK = last_mining_days(datetime.now(UTC) - timedelta(hours=9), Cadence.WEEKLY, 1)[0]
 """The newest Monday whose tick, at nine, is past."""
@@ -154,8 +154,8 @@ class Launched:
 def launched(running: Deployment, checkout: Path) -> Launched:
     """Two backfills, and a run whose traces come only after its first try."""
     waiting = running.launch("mine_waiting", week(2))
-    three_weeks = running.backfill([["support", name] for name in CHAIN], [f"{week}-1|acme" for week in WEEKS])
-    refused = running.backfill([["refused", name] for name in CHAIN], [f"{WEEKS[2]}-1"])
+    three_weeks = running.backfill([["support", name] for name in MINED_ASSETS], [f"{week}-1|acme" for week in WEEKS])
+    refused = running.backfill([["refused", name] for name in MINED_ASSETS], [f"{WEEKS[2]}-1"])
     wait_for(lambda: running.events(waiting, dg.DagsterEventType.STEP_UP_FOR_RETRY), "the first try")
     (checkout / "traces" / "waiting").mkdir()
     write_spans(checkout, week_of(2), "waiting/a.jsonl")

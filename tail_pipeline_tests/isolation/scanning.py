@@ -14,9 +14,7 @@ from tail_pipeline_tests.isolation.canaries import Aviary, Canary, Owner
 from tail_pipeline_tests.isolation.deployment import Deployment, deployed
 from tail_pipeline_tests.isolation.running import Played, Player
 from tail_pipeline_tests.isolation.worlds import World
-
-_MEMORY = Path("/dev/shm")
-"""Where files cost no disk, on systems that have it: a run history is hundreds of small commits."""
+from tail_pipeline_tests.memory import memory_directory
 
 MIN_TENANTS = 3
 """How many tenants have to have what they share, by default."""
@@ -53,9 +51,8 @@ def play(world: World, *, dsn: str | None = None, tamper: Callable[[Deployment, 
 
     ``tamper`` comes in between. Raises UnknownArtefact for what nobody has classified.
     """
-    place = _MEMORY if _MEMORY.is_dir() else None
     with (
-        tempfile.TemporaryDirectory(prefix="isolation-", dir=place) as name,
+        tempfile.TemporaryDirectory(prefix="isolation-", dir=memory_directory()) as name,
         _temporary_files(Path(name) / "tmp") as temporary,
     ):
         with deployed(world, Path(name), dsn) as deployment:

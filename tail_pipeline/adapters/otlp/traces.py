@@ -73,6 +73,7 @@ class Shares:
     def spans_of(self, unit: OtlpSpan, kind: SpanKind) -> list[OtlpSpan]:
         """The spans of one kind that speak of the unit."""
         if len(self._units) == 1 and not self._nodes:
+            # As below, without a look at the way to the root: the usual trace has one unit, and there are many of them.
             return [span for span in self._trace.spans.values() if span.kind is kind and self._same_tenant(span, unit)]
         if self._spans_of is None:
             self._spans_of = {}
